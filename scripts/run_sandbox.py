@@ -1,0 +1,100 @@
+"""Bring the sandbox's database up to date, serve it, then say where to look."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOST = "127.0.0.1"
+PORT = int(os.environ.setdefault("PORT", "8000"))
+
+
+def main() -> int:
+    if not is_free(PORT):
+        print(f"Port {PORT} is taken. Try: make sandbox PORT={PORT + 1}")
+        return 1
+    # Whoosh is older than Python's stricter view of its syntax.
+    warnings.simplefilter("ignore", SyntaxWarning)
+    prepare()
+    # So that a `kill` of this program ends the server as Ctrl-C does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = subprocess.Popen(
+        [sys.executable, "sandbox/manage.py", "runserver", f"{HOST}:{PORT}"],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_RUNSERVER_HIDE_WARNING": "true"},
+    )
+    try:
+        if answers(server):
+            welcome()
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def prepare() -> None:
+    sys.path.insert(0, str(ROOT))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sandbox.settings")
+    import django
+    from django.core.management import call_command
+
+    print("Preparing the database …", flush=True)
+    django.setup()
+    if has_pending_migrations():
+        call_command("migrate", interactive=False)
+    call_command("seed_sandbox")
+
+
+def has_pending_migrations() -> bool:
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def answers(server: subprocess.Popen[bytes]) -> bool:
+    """Wait until the server has sent its first page, or is gone."""
+    while server.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://{HOST}:{PORT}/", timeout=60).close()
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            time.sleep(0.2)
+        else:
+            return True
+    return False
+
+
+def welcome() -> None:
+    from django.core.management import call_command
+
+    print(flush=True)
+    call_command("sandbox_welcome")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

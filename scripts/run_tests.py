@@ -1,0 +1,35 @@
+"""Run the whole suite; the races on PostgreSQL, even if the rest is on another one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NO_TESTS = 5
+
+
+def main(arguments: list[str]) -> int:
+    pytest = [sys.executable, "-m", "pytest", *arguments]
+    races = 0
+    if not os.environ.get("DATABASE_URL", "").startswith(("postgres", "pgsql")):
+        print("The races, on PostgreSQL:", flush=True)
+        races = run(sys.executable, "scripts/with_postgres.py", *pytest, "-m postgres")
+        if races == NO_TESTS:
+            races = 0
+        print("\nEverything else:", flush=True)
+    # Second, so that the summary of the larger part is what stays on the screen.
+    status = run(*pytest)
+    if races:
+        print("FAILED: the races on PostgreSQL, see above.")
+    return status or races
+
+
+def run(*command: str) -> int:
+    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
