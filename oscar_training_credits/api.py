@@ -1,0 +1,61 @@
+"""The public Python API: what other code may call, and what it gets back."""
+
+from .credits.access import Standing, may_see, standing, standings
+from .credits.applying import read_code
+from .credits.auditing import Finding, lapsed_holds
+from .credits.codes import find as find_code
+from .credits.issuing import IssuedCode, add_grant, issue_code, issue_codes, set_state
+from .credits.models import Access, CreditCode, CreditGrant, TrainingProduct
+from .credits.quoting import Quote
+from .credits.redemption import release_expired
+from .credits.refunding import Obstacle, Outcome, RefundRefusal
+from .credits.refusals import BaseReason, Reason, Refusal, public_text
+from .credits.rules import Purchase, first_refusal
+from .credits.throttling import Asker
+from .shop.askers import asker_of
+from .shop.auditing import audit
+from .shop.quotes import quote_of
+from .shop.refunds import cancel_lines, refund_lines, refund_order
+from .shop.training import sell_as_training, training_of
+from .shop.vouchers import VoucherLike
+
+__all__ = [
+    "Access",
+    "Asker",
+    "BaseReason",
+    "CreditCode",
+    "CreditGrant",
+    "Finding",
+    "IssuedCode",
+    "Obstacle",
+    "Outcome",
+    "Purchase",
+    "Quote",
+    "Reason",
+    "RefundRefusal",
+    "Refusal",
+    "Standing",
+    "TrainingProduct",
+    "VoucherLike",
+    "add_grant",
+    "asker_of",
+    "audit",
+    "cancel_lines",
+    "find_code",
+    "first_refusal",
+    "issue_code",
+    "issue_codes",
+    "lapsed_holds",
+    "may_see",
+    "public_text",
+    "quote_of",
+    "read_code",
+    "refund_lines",
+    "refund_order",
+    "release_expired",
+    "sell_as_training",
+    "set_state",
+    "standing",
+    "standings",
+    "training_of",
+]

@@ -1,0 +1,169 @@
+"""Every setting of the package, read lazily and typed.
+
+`settings.CODE_RULES` reads `TRAINING_CREDITS_CODE_RULES` each time it is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+from django.apps import apps
+from django.conf import settings as django_settings
+from django.utils.module_loading import import_string
+
+PREFIX = "TRAINING_CREDITS_"
+
+THROTTLE: dict[str, str | None] = {
+    "learner": "10/h",
+    "session": "10/h",
+    "network": "60/h",
+    "overall": "1000/h",
+    "allowance": "3/h",
+}
+
+T = TypeVar("T")
+
+
+class Settings:
+    @property
+    def BASE_CLASS_LOADER(self) -> str:
+        """The class loader that ours asks first: the one the site had before."""
+        return self._get("BASE_CLASS_LOADER", "oscar.core.loading.default_class_loader")
+
+    @property
+    def CODE_RULES(self) -> list[str]:
+        """The rules a code must pass, as dotted paths, in the order they are asked."""
+        return self._get(
+            "CODE_RULES",
+            [
+                "oscar_training_credits.credits.rules.enabled",
+                "oscar_training_credits.credits.rules.for_learner",
+                "oscar_training_credits.credits.rules.started",
+                "oscar_training_credits.credits.rules.unexpired",
+                "oscar_training_credits.credits.rules.funded",
+                "oscar_training_credits.credits.rules.within_one_order",
+                "oscar_training_credits.credits.rules.within_orders",
+                "oscar_training_credits.credits.rules.within_credits",
+                "oscar_training_credits.credits.rules.opens_content",
+            ],
+        )
+
+    @property
+    def CODE_GENERATOR(self) -> str:
+        """A function without arguments that returns a new code's text."""
+        return self._get(
+            "CODE_GENERATOR", "oscar_training_credits.credits.codes.generate"
+        )
+
+    @property
+    def CODE_KEYS(self) -> list[str]:
+        """The secrets behind the digests of codes: the current one, then old ones.
+
+        A code made under a key that is no longer listed can't be found again.
+        """
+        older: Sequence[Any] = django_settings.SECRET_KEY_FALLBACKS
+        return self._get("CODE_KEYS", [django_settings.SECRET_KEY, *older])
+
+    @property
+    def CODE_KINDS(self) -> list[str]:
+        """The kinds of code that the checkout's box takes, in the order asked.
+
+        Credit codes come last: what they don't know counts as a wrong code.
+        """
+        return self._get(
+            "CODE_KINDS",
+            [
+                "oscar_training_credits.shop.kinds.voucher",
+                "oscar_training_credits.shop.kinds.credit_code",
+            ],
+        )
+
+    @property
+    def THROTTLE(self) -> dict[str, str | None]:
+        """How many wrong codes may be tried in what time, such as `10/h` or `30/15m`.
+
+        What a site leaves out keeps its default; None switches a limit off. `learner`
+        and `session` are a person's own; `network` (an IPv4 address or an IPv6 /64)
+        and `overall` are shared. `allowance` is what each learner who is logged in may
+        get wrong all the same while a shared limit is reached.
+        """
+        own: dict[str, str | None] = self._get("THROTTLE", {})
+        return {**THROTTLE, **own}
+
+    @property
+    def CACHE(self) -> str:
+        """The alias of the cache in which wrong codes are counted."""
+        return self._get("CACHE", "default")
+
+    @property
+    def PROXY_COUNT(self) -> int:
+        """How many proxies of the site stand before it and write X-Forwarded-For."""
+        return self._get("PROXY_COUNT", 0)
+
+    @property
+    def CLIENT_ADDRESS(self) -> str:
+        """A function from a request to the visitor's address, as text."""
+        return self._get(
+            "CLIENT_ADDRESS", "oscar_training_credits.shop.askers.client_address"
+        )
+
+    @property
+    def AMOUNT_TEXT(self) -> str:
+        """A function that puts a number of credits into words, with plural forms."""
+        return self._get(
+            "AMOUNT_TEXT", "oscar_training_credits.credits.wording.amount_text"
+        )
+
+    @property
+    def CONTENT_LOCATOR(self) -> str:
+        """A function from training products to the addresses of what they open."""
+        installed = apps.is_installed("oscar_training_credits.cms")
+        return self._get(
+            "CONTENT_LOCATOR",
+            "oscar_training_credits.cms.content.course_pages"
+            if installed
+            else "oscar_training_credits.shop.content.product_pages",
+        )
+
+    @property
+    def HOLD_MINUTES(self) -> int:
+        """How long credits stay held while other money is being paid."""
+        return self._get("HOLD_MINUTES", 30)
+
+    @property
+    def SOURCE_TYPE(self) -> str:
+        """The name of Oscar's payment source type for credits."""
+        return self._get("SOURCE_TYPE", "Training credits")
+
+    @property
+    def REFUND_STATUSES(self) -> list[str]:
+        """The statuses of an order or a line that give its credits back."""
+        return self._get("REFUND_STATUSES", ["Cancelled", "Refunded"])
+
+    @property
+    def REFUND_GRACE_DAYS(self) -> int | None:
+        """How many days credits live that are given back after they have expired.
+
+        With None or 0 such credits are not given back.
+        """
+        return self._get("REFUND_GRACE_DAYS", 30)
+
+    @property
+    def REFUND_ENDS_ACCESS(self) -> bool:
+        """Whether access ends when all credits of an order line are given back."""
+        return self._get("REFUND_ENDS_ACCESS", True)
+
+    def load(self, name: str) -> Callable[..., Any]:
+        """Import the object that the dotted path in the setting `name` points to."""
+        return cast("Callable[..., Any]", import_string(getattr(self, name)))
+
+    def load_all(self, name: str) -> list[Callable[..., Any]]:
+        """Import all objects that the list of dotted paths in `name` points to."""
+        return [import_string(path) for path in getattr(self, name)]
+
+    def _get(self, name: str, default: T) -> T:
+        return cast("T", getattr(django_settings, PREFIX + name, default))
+
+
+settings = Settings()

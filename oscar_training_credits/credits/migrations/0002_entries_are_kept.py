@@ -1,0 +1,10 @@
+from django.db import migrations
+
+from oscar_training_credits.credits.triggers import create_triggers, drop_triggers
+
+
+class Migration(migrations.Migration):
+    dependencies = [("training_credits", "0001_initial")]
+
+    # MariaDB knows no DDL inside a transaction; elsewhere the migration has its own.
+    operations = [migrations.RunPython(create_triggers, drop_triggers, atomic=False)]

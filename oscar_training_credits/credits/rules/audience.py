@@ -1,0 +1,61 @@
+"""Whom a code is for: named learners, groups and e-mail domains.
+
+Who is any one of them may use it, and everybody if none is set. None of it costs a
+query for a code that was read with `CreditCodeQuerySet.with_audience`, unless it
+names learners or groups.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .. import domains
+from ..models import CreditCode
+from ..refusals import Reason, Refusal
+from .asking import Purchase
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+
+def for_learner(code: CreditCode, purchase: Purchase) -> Refusal | None:
+    if not is_for_some(code):
+        return None
+    learner = purchase.learner
+    if learner is None or not learner.is_authenticated:
+        return Refusal(Reason.NOT_LOGGED_IN)
+    if has_domain(code, learner) or is_named(code, learner) or in_group(code, learner):
+        return None
+    return Refusal(Reason.NOT_FOR_YOU)
+
+
+def is_for_some(code: CreditCode) -> bool:
+    """Tell whether `code` is for certain learners only."""
+    domained = bool(domains.listed(code.email_domains))
+    return domained or code.names_learners() or code.names_groups()
+
+
+def has_domain(code: CreditCode, learner: AbstractBaseUser) -> bool:
+    """Tell whether the learner's e-mail address is at one of the code's domains."""
+    if not (allowed := domains.listed(code.email_domains)):
+        return False
+    address = getattr(learner, learner.get_email_field_name(), "") or ""
+    domain = domains.domain_of(address)
+    return bool(domain) and any(
+        domains.covers(
+            domains.one_form(each), domain, subdomains=code.include_subdomains
+        )
+        for each in allowed
+    )
+
+
+def is_named(code: CreditCode, learner: AbstractBaseUser) -> bool:
+    return code.names_learners() and code.learners.filter(pk=learner.pk).exists()
+
+
+def in_group(code: CreditCode, learner: AbstractBaseUser) -> bool:
+    # A site's own user model need not have groups.
+    mine: Any = getattr(learner, "groups", None)
+    if mine is None or not code.names_groups():
+        return False
+    return code.groups.filter(pk__in=mine.values("pk")).exists()

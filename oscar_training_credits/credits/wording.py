@@ -1,0 +1,21 @@
+"""A number of credits in words."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.utils.translation import ngettext
+
+from ..conf import settings
+
+
+def amount_text(credits: int) -> str:
+    """Return for example “1 credit” or “20 credits”, in the active language."""
+    return ngettext("%(count)d credit", "%(count)d credits", credits) % {
+        "count": credits
+    }
+
+
+def in_words(credits: int) -> str:
+    """Return `credits` in the site's own word for them."""
+    return cast("str", settings.load("AMOUNT_TEXT")(credits))

@@ -1,0 +1,55 @@
+"""Recompute the ledger, and say what does not hold."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ... import api
+
+
+class Command(BaseCommand):
+    help = (
+        "Recompute every balance, redemption, refund and order paid in credits, and"
+        " say what differs. Silent if nothing does; changes nothing."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--release-holds",
+            action="store_true",
+            help="first give back the credits of holds that have lapsed",
+        )
+
+    def handle(self, **options: Any) -> None:
+        if options["release_holds"]:
+            self.release_holds()
+        for hold in api.lapsed_holds():
+            self.stdout.write(f"{hold} {_('--release-holds frees it.')}")
+        differences = 0
+        for differences, finding in enumerate(api.audit(), start=1):  # noqa: B007
+            self.stdout.write(str(finding))
+        if differences:
+            raise CommandError(
+                ngettext(
+                    "%d thing in the ledger differs.",
+                    "%d things in the ledger differ.",
+                    differences,
+                )
+                % differences
+            )
+
+    def release_holds(self) -> None:
+        if released := api.release_expired():
+            self.stdout.write(
+                ngettext(
+                    "Released %d hold that had lapsed.",
+                    "Released %d holds that had lapsed.",
+                    released,
+                )
+                % released
+            )

@@ -1,0 +1,19 @@
+"""Signals for the site, sent with `send_robust` when all is committed.
+
+A receiver that fails is logged by Django and can neither undo nor repeat anything.
+"""
+
+from django.dispatch import Signal
+
+credits_redeemed = Signal()
+"""Credits were taken from a code for an order: `redemption`."""
+
+credits_refunded = Signal()
+"""Credits of a redemption were given back to its code: `refund`."""
+
+access_given = Signal()
+"""A learner was given access: `access`."""
+
+money_taken_without_order = Signal()
+"""A payment succeeded but its order could not be written, so it is to be refunded:
+`order_number`, `basket`, and the unsaved payment `sources` with their references."""
