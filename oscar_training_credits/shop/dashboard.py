@@ -1,0 +1,89 @@
+"""Oscar's dashboard, with credits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.db.models import ProtectedError
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from ..mixins import Extension
+from .training import training_of
+
+MOST_NAMED = 5
+
+
+class StockRecordFormMixin(Extension):
+    """For Oscar's `dashboard.catalogue.forms.StockRecordForm`."""
+
+    cleaned_data: dict[str, Any]
+    fields: dict[str, Any]
+    instance: Any
+
+    @property
+    def is_credit_only(self) -> bool:
+        if not self.instance.product_id:
+            return False
+        training = training_of(self.instance.product)
+        return bool(training and training.credit_only)
+
+    def full_clean(self) -> None:
+        # Oscar asks for a price where stock is tracked.
+        if "price" in self.fields and self.is_credit_only:
+            self.fields["price"].required = False
+        super().full_clean()
+
+    def clean(self) -> Any:
+        cleaned = super().clean()
+        if self.cleaned_data.get("price") is not None and self.is_credit_only:
+            text = _(
+                "This product is credit-only, so it has no money price."
+                " Make it credit-only no longer before you set one."
+            )
+            raise ValidationError({"price": text})
+        return cleaned
+
+
+class SetProductPriceActionMixin(Extension):
+    """For Oscar's `dashboard.catalogue.bulk_actions.SetProductPriceAction`."""
+
+    def filter_products_queryset(self, products: Any) -> Any:
+        """Leave out credit-only products, which have no price in money."""
+        products = super().filter_products_queryset(products)
+        return products.exclude(training__credit_only=True)
+
+
+class ProductDeleteViewMixin(Extension):
+    """For Oscar's `dashboard.catalogue.views.ProductDeleteView`."""
+
+    object: Any
+    request: Any
+
+    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Say what stands in the way if course pages or learners need the product."""
+        try:
+            response: HttpResponse = super().post(request, *args, **kwargs)
+        except ProtectedError as error:
+            text = _("“%(product)s” can't be deleted, as it is in use: %(uses)s.") % {
+                "product": self.object.get_title(),
+                "uses": _named(error.protected_objects),
+            }
+            messages.error(request, text)
+            return redirect("dashboard:catalogue-product", pk=self.object.pk)
+        return response
+
+
+def _named(rows: Iterable[Any]) -> str:
+    names = {_name(row) for row in rows}
+    more = ["…"] if len(names) > MOST_NAMED else []
+    return ", ".join(sorted(names)[:MOST_NAMED] + more)
+
+
+def _name(row: Any) -> str:
+    kind, title = str(row._meta.verbose_name), getattr(row, "title", "")
+    return f"{kind} “{title}”" if title else kind

@@ -1,0 +1,151 @@
+"""From a basket to one order at most, whatever fails and however often it is tried."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from oscar.core.loading import get_class, get_model
+
+from .. import signals
+from ..conf import settings
+from ..credits import redemption
+from ..credits.applying import move_codes
+from ..mixins import Extension
+from .exceptions import BasketAlreadyOrdered, BasketUnderWay
+from .orders import (
+    lock_basket,
+    placed_order,
+    refuse_ordered,
+    refuse_unless_priced_so,
+)
+from .quotes import is_frozen, items_of
+from .training import takes_part
+
+logger = logging.getLogger("training_credits")
+
+
+class OrderPlacementMixin(Extension):
+    """For Oscar's `checkout.mixins.OrderPlacementMixin`: for all that place orders."""
+
+    request: Any
+    checkout_session: Any
+    _payment_sources: list[Any] | None
+
+    def freeze_basket(self, basket: Any) -> None:
+        if not takes_part(basket):
+            super().freeze_basket(basket)
+            return
+        # Under the lock: freezing writes the status, and must not undo a submission.
+        with transaction.atomic():
+            now = lock_basket(basket)
+            refuse_ordered(basket)
+            # Who comes back from paying elsewhere knows that the basket is frozen.
+            if is_frozen(now) and not is_frozen(basket):
+                raise BasketUnderWay(basket.pk)
+            super().freeze_basket(basket)
+
+    def hold_credits(self, order_number: Any, basket: Any) -> None:
+        """Hold the credits that pay for `basket` while its other money is paid.
+
+        Raises:
+            OrderRefused: they no longer settle the lines as these are priced.
+        """
+        minutes = timedelta(minutes=settings.HOLD_MINUTES)
+        with transaction.atomic():
+            lock_basket(basket)
+            if redemption.held_for(basket):
+                return
+            quote = redemption.locked_quote(
+                items_of(basket), basket=basket, learner=basket.owner
+            )
+            refuse_unless_priced_so(basket, quote)
+            redemption.hold(
+                quote,
+                basket=basket,
+                order_number=str(order_number),
+                learner=basket.owner,
+                until=timezone.now() + minutes,
+            )
+
+    def restore_frozen_basket(self) -> None:
+        """Release what is held and thaw the basket, unless it has become an order."""
+        basket = self._submitted_basket()
+        if basket is None or not takes_part(basket):
+            super().restore_frozen_basket()
+            return
+        with transaction.atomic():
+            lock_basket(basket)
+            if placed_order(basket):
+                return
+            redemption.release(redemption.held_for(basket))
+            newer = self.request.basket.pk
+            super().restore_frozen_basket()
+            if newer and newer != basket.pk:
+                move_codes(from_basket_id=newer, to_basket=basket)
+        self.reprice_basket()
+
+    def reprice_basket(self) -> None:
+        """Let the basket show today's prices, codes and offers."""
+        basket = self.request.basket
+        basket.reset_offer_applications()
+        if not basket.is_empty:
+            Applicator = get_class("offer.applicator", "Applicator")
+            Applicator().apply(basket, self.request.user, self.request)
+
+    def handle_order_placement(
+        self, order_number: Any, user: Any, basket: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        place = super().handle_order_placement
+        if not takes_part(basket):
+            return place(order_number, user, basket, *args, **kwargs)
+        try:
+            return place(order_number, user, basket, *args, **kwargs)
+        except BasketAlreadyOrdered as again:
+            return self.show_order(again.order)
+        except Exception:
+            # Whatever fails after the order was committed (mail, a receiver) must
+            # not look like a failed purchase, or it would be tried again.
+            order = placed_order(basket)
+            if order is None:
+                self.signal_money_taken(order_number, basket)
+                raise
+            logger.exception("Order %s: failed after it was placed", order.number)
+            return self.show_order_despite_failure(order)
+
+    def signal_money_taken(self, order_number: Any, basket: Any) -> None:
+        """Tell the site what has been paid for an order that could not be written."""
+        sources = list(self._payment_sources or [])
+        if sources:
+            logger.error("Order %s: paid, but it could not be placed", order_number)
+            signals.money_taken_without_order.send_robust(
+                type(self), order_number=order_number, basket=basket, sources=sources
+            )
+
+    def show_order_despite_failure(self, order: Any) -> HttpResponseRedirect:
+        """End the checkout as if the order's mail and receivers had worked."""
+        self.checkout_session.flush()
+        return self.show_order(order)
+
+    def show_order(self, order: Any) -> HttpResponseRedirect:
+        """Return to the confirmation of an order that has been placed."""
+        self.request.session["checkout_order_id"] = order.pk
+        return HttpResponseRedirect(reverse("checkout:thank-you"))
+
+    def show_order_again(self, order: Any) -> HttpResponseRedirect:
+        """Return to the confirmation of an order that was to be placed once more."""
+        text = _("This order has been placed already. You have not been charged again.")
+        messages.info(self.request, text)
+        return self.show_order(order)
+
+    def _submitted_basket(self) -> Any:
+        Basket = get_model("basket", "Basket")
+        basket_id = self.checkout_session.get_submitted_basket_id()
+        return Basket._default_manager.filter(pk=basket_id).first()

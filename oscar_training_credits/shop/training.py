@@ -1,0 +1,145 @@
+"""Oscar products as training: their terms, looked up and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from django.db import transaction
+from django.db.models import Prefetch, prefetch_related_objects
+from oscar.core.loading import get_model
+
+from ..credits.models import ParkedPrice, TrainingProduct
+from ..credits.models.training import check_terms
+
+
+def training_of(product: Any) -> TrainingProduct | None:
+    """Return the terms on which `product` is sold as training, if it is.
+
+    Asks the database once per product instance, and not at all for a product that
+    came from `base_queryset()` or was priced by the strategy before.
+    """
+    return cast("TrainingProduct | None", getattr(product, "training", None))
+
+
+def takes_part(basket: Any) -> bool:
+    """Tell whether any line of `basket` is training.
+
+    Prices lines that are not priced yet, which reads their terms along.
+    """
+    return any(_training_of_line(line, basket) for line in basket.all_lines())
+
+
+def trainings_of(basket: Any) -> list[TrainingProduct]:
+    """Return what lines of `basket` are sold as, where they are training."""
+    lines = (_training_of_line(line, basket) for line in basket.all_lines())
+    return [training for training in lines if training]
+
+
+def _training_of_line(line: Any, basket: Any) -> TrainingProduct | None:
+    if basket.has_strategy and not is_known(line.product):
+        _priced = line.purchase_info
+    return training_of(line.product)
+
+
+def read_with_stock(product: Any) -> None:
+    """Read the training terms of `product` in the query that reads its stock records.
+
+    Oscar reads the stock records of each product that it prices, one by one. This
+    does it for Oscar, with a join, so that products that are no training cost no
+    query more. The caller drops what was read ahead with `forget_stock`.
+    """
+    StockRecord = get_model("partner", "StockRecord")
+    stock = StockRecord.objects.select_related("product__training")
+    prefetch_related_objects([product], Prefetch("stockrecords", queryset=stock))
+    for record in product.stockrecords.all():
+        remember(product, training_of(record.product))
+        break
+    else:
+        remember(product, None)
+
+
+def forget_stock(product: Any) -> None:
+    product._prefetched_objects_cache.pop("stockrecords", None)
+
+
+def has_read_stock(product: Any) -> bool:
+    return "stockrecords" in getattr(product, "_prefetched_objects_cache", {})
+
+
+def is_known(product: Any) -> bool:
+    """Tell whether `training_of(product)` answers without a query."""
+    return _field(product).is_cached(product)
+
+
+def remember(product: Any, training: TrainingProduct | None) -> None:
+    _field(product).set_cached_value(product, training)
+    if training:
+        training.product = product
+
+
+def _field(product: Any) -> Any:
+    return product._meta.get_field("training")
+
+
+@transaction.atomic
+def sell_as_training(
+    product: Any,
+    *,
+    credits: int | None,
+    credit_only: bool = False,
+    access_days: int | None = None,
+) -> TrainingProduct:
+    """Set the terms on which `product` is sold as training, from now on.
+
+    A credit-only product has no money price: its stock records' prices are put by,
+    and come back when it is credit-only no longer. Safe to repeat.
+
+    Raises:
+        ValidationError: the terms make no sense.
+    """
+    check_terms(credits=credits, credit_only=credit_only)
+    terms = {
+        "credits": credits,
+        "credit_only": credit_only,
+        "access_days": access_days,
+    }
+    training, created = TrainingProduct.objects.get_or_create(
+        product=product, defaults=terms
+    )
+    if not created:
+        TrainingProduct.objects.filter(pk=training.pk).update(**terms)
+        training.refresh_from_db()
+    remember(product, training)
+    records = product.stockrecords.select_for_update().order_by("pk")
+    if credit_only:
+        park_prices(records)
+    else:
+        restore_prices(records)
+    return training
+
+
+def park_prices(records: Iterable[Any]) -> None:
+    """Take the money prices off stock records, and keep them.
+
+    Without a price Oscar itself can't sell the product, so that it is safe even on
+    a site where this package is switched off.
+    """
+    for record in records:
+        if record.price is not None:
+            ParkedPrice.objects.update_or_create(
+                stockrecord=record, defaults={"price": record.price}
+            )
+            record.price = None
+            record.save(update_fields=["price"])
+
+
+def restore_prices(records: Iterable[Any]) -> None:
+    """Put the kept money prices back on stock records that have none now."""
+    for record in records:
+        parked = ParkedPrice.objects.filter(stockrecord=record).first()
+        if parked and record.price is None:
+            record.price = parked.price
+            record.save(update_fields=["price"])
+        if parked:
+            parked.delete()
