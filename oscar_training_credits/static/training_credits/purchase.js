@@ -1,0 +1,57 @@
+// Makes the purchase box work without a full reload. Everything works without it too.
+(() => {
+  "use strict";
+  const SELECTOR = "[data-training-purchase]";
+
+  async function submit(form) {
+    const box = form.closest(SELECTOR);
+    const button = form.querySelector("button[type=submit]");
+    button.disabled = true;
+    box.setAttribute("aria-busy", "true");
+    const response = await fetch(form.action, {
+      method: "POST",
+      body: new FormData(form),
+      credentials: "same-origin",
+      headers: { "X-Requested-With": "XMLHttpRequest" },
+    });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    const fresh = page.querySelector(SELECTOR);
+    if (!response.ok || !fresh) throw new Error(`Status ${response.status}`);
+    // With access the page itself has more to show than the box.
+    const content = (root) => root.querySelector("main") || root.querySelector("#content_inner");
+    if (fresh.classList.contains("training-purchase--access") && content(page)) {
+      content(document).replaceWith(content(page));
+      history.replaceState(null, "", response.url);
+      announce(document.querySelector(SELECTOR));
+      return;
+    }
+    box.replaceWith(fresh);
+    announce(fresh);
+  }
+
+  // A live region speaks when its text changes after it is in the page. What has the
+  // role "alert" speaks for itself.
+  function announce(box) {
+    const region = box.querySelector("[data-training-announcement]");
+    const said = box.querySelector(".training-purchase__done, .training-purchase__code p");
+    if (!box.querySelector("[role=alert]") && said) {
+      setTimeout(() => { region.textContent = said.textContent.trim(); }, 50);
+    }
+    box.querySelector("#training-purchase-next")?.focus();
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.closest(SELECTOR) || form.method !== "post") return;
+    if (form.matches(".training-purchase__basket")) return;
+    event.preventDefault();
+    if (form.querySelector("button[type=submit]").disabled) return;
+    submit(form).catch(() => form.submit());
+  });
+
+  document.addEventListener("toggle", (event) => {
+    if (event.target.matches(`${SELECTOR} details`) && event.target.open) {
+      event.target.querySelector("input[name=code]")?.focus();
+    }
+  }, true);
+})();

@@ -1,0 +1,1 @@
+"""For the tests of sites: training products, codes and learners in one line."""
