@@ -1,0 +1,24 @@
+from django.contrib.syndication.views import Feed
+
+from .models import CoursePage
+
+
+class CourseFeed(Feed):
+    title = "Northlight Academy: courses"
+    link = "/courses/"
+    description = "New courses, newest first."
+
+    def items(self):
+        return CoursePage.objects.live().public().order_by("-first_published_at")[:20]
+
+    def item_title(self, page):
+        return page.title
+
+    def item_description(self, page):
+        return page.intro
+
+    def item_link(self, page):
+        return page.url
+
+    def item_pubdate(self, page):
+        return page.first_published_at

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management import BaseCommand, call_command
+from django.db import transaction
+
+from sandbox.academy.seed import pages, people, shop
+from sandbox.academy.seed.codes import make_codes
+from sandbox.academy.seed.courses import COURSES, DJANGO
+
+
+class Command(BaseCommand):
+    help = "Fill the sandbox with courses, people and codes. Safe to repeat."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write("Filling the sandbox …")
+        with transaction.atomic():
+            seed()
+        # The lists of the shop and the search of the pages come from these.
+        call_command("rebuild_index", interactive=False, verbosity=0)
+        call_command("wagtail_update_index", verbosity=0)
+
+
+def seed() -> None:
+    home = pages.make_home()
+    pages.set_addresses()
+    people.make_people(home=home, folder=pages.make_folder())
+    shop.make_countries()
+    index = pages.make_index(home)
+    for course in COURSES:
+        product = shop.make_course_product(course)
+        pages.make_course_page(index, course, product=product)
+        if course is DJANGO:
+            make_codes(foundations=product)
+    shop.make_handbook()
+    shop.make_voucher()
