@@ -1,0 +1,219 @@
+"""Which database, which browser, and in what order."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from tests import browsers, databases
+
+NO_BROWSER = (
+    "no Chromium or Chrome was found, and none could be installed; "
+    "install one (Debian: apt-get install chromium) and run again"
+)
+NO_POSTGRES = "races need row locks: `make test` runs this on a PostgreSQL of its own"
+LOOPBACK = {"127.0.0.1", "localhost"}
+MIGRATED_KEPT = 3
+
+hypothesis_settings.register_profile("unhurried", deadline=None)
+hypothesis_settings.load_profile("unhurried")
+hypothesis_settings.register_profile(
+    "thorough", deadline=None, max_examples=2_000, stateful_step_count=50
+)
+
+skipped_for_browser = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--guesses",
+        type=int,
+        default=3000,
+        help="how many wrong codes the attacks in test_throttling.py try",
+    )
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    from django.db import connection
+
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+        if item.get_closest_marker("postgres") and connection.vendor != "postgresql":
+            item.add_marker(pytest.mark.skip(reason=NO_POSTGRES))
+    # Last, because Playwright's event loop stays in this thread from its first test
+    # on. A stable sort keeps pytest-django's order otherwise.
+    items.sort(key=is_browser_test)
+
+
+def is_browser_test(item: pytest.Item) -> bool:
+    return item.get_closest_marker("browser") is not None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if not is_browser_test(item):
+        return
+    if browsers.executable() is None:
+        skipped = item.config.stash.get(skipped_for_browser, 0)
+        item.config.stash[skipped_for_browser] = skipped + 1
+        pytest.skip(f"browser test: {NO_BROWSER}")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    # After pytest's own last line, where it can't be overlooked.
+    if skipped := config.stash.get(skipped_for_browser, 0):
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        reporter.write_line(f"{skipped} browser tests were SKIPPED: {NO_BROWSER}.")
+
+
+# The 361 migrations of Django, Oscar and Wagtail take half a minute. On SQLite their
+# result is a file, kept in pytest's cache until a migration or a version changes.
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(
+    request: pytest.FixtureRequest, django_db_use_migrations: bool
+) -> Path | None:
+    from django.db import connection
+
+    if connection.vendor != "sqlite" or not django_db_use_migrations:
+        return None
+    folder = request.config.cache.mkdir("migrated")
+    return Path(folder) / f"{databases.migrations_digest()}.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, migrated_sqlite: Path | None
+) -> None:
+    from django.db import connection
+
+    if migrated_sqlite and migrated_sqlite.exists():
+        shutil.copyfile(migrated_sqlite, connection.settings_dict["TEST"]["NAME"])
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(
+    django_db_keepdb: bool,
+    django_db_createdb: bool,
+    migrated_sqlite: Path | None,
+) -> bool:
+    # The file lies in the run's scratch folder and goes away with it.
+    return django_db_keepdb or migrated_sqlite is not None
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None, django_db_blocker, migrated_sqlite: Path | None
+) -> None:
+    if migrated_sqlite is None or migrated_sqlite.exists():
+        return
+    from django.db import connection
+    from django.db.migrations.recorder import MigrationRecorder
+
+    unfinished = migrated_sqlite.with_suffix(f".{os.getpid()}")
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        if MigrationRecorder(connection).has_table():
+            cursor.execute("VACUUM INTO %s", [str(unfinished)])
+            unfinished.replace(migrated_sqlite)
+    keep_newest(migrated_sqlite.parent)
+
+
+def keep_newest(folder: Path) -> None:
+    files = sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime)
+    for file in files[:-MIGRATED_KEPT]:
+        file.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
+    return {
+        **browser_type_launch_args,
+        "executable_path": browsers.executable(),
+        "args": [
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-quic",
+            "--disable-sync",
+            "--no-first-run",
+        ],
+    }
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict, live_server) -> dict:
+    return {
+        **browser_context_args,
+        "base_url": live_server.url,
+        "locale": "en-GB",
+        "reduced_motion": "reduce",
+    }
+
+
+@pytest.fixture
+def context(context):
+    """A browser context that reaches this machine only."""
+    context.route(
+        lambda url: urlsplit(url).hostname not in LOOPBACK,
+        lambda route: route.abort(),
+    )
+    return context
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted():
+    """Start with no wrong code counted."""
+    from django.core.cache import cache
+
+    from oscar_training_credits.credits import throttling
+
+    cache.clear()
+    throttling._fallback.clear()
+
+
+@pytest.fixture
+def other_range(db):
+    """A range that holds none of the test's products."""
+    from oscar.core.loading import get_model
+
+    return get_model("offer", "Range").objects.create(name="Something else")
+
+
+@pytest.fixture
+def voucher(db):
+    """SPRING10: ten per cent off everything."""
+    from oscar.core.loading import get_model
+    from oscar.test.factories import create_offer, create_voucher
+
+    Range = get_model("offer", "Range")
+    everything = Range.objects.create(name="Everything", includes_all_products=True)
+    Condition, Benefit = get_model("offer", "Condition"), get_model("offer", "Benefit")
+    offer = create_offer(
+        name="Ten per cent",
+        offer_type="Voucher",
+        condition=Condition.objects.create(range=everything, type="Count", value=1),
+        benefit=Benefit.objects.create(range=everything, type="Percentage", value=10),
+        max_basket_applications=None,
+    )
+    voucher = create_voucher(code="SPRING10")
+    voucher.offers.set([offer])
+    return voucher
+
+
+@pytest.fixture
+def course(db):
+    """A live course page that sells a product for 20 credits or £240."""
+    from oscar_training_credits.test.factories import make_product
+
+    from .pages import make_course
+
+    return make_course(make_product("Django Foundations", "240.00"), credits=20)

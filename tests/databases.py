@@ -1,0 +1,62 @@
+"""The database that the tests run on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+
+
+def chosen(*, scratch: Path) -> dict[str, Any]:
+    """Return the settings of the database that DATABASE_URL names, or of SQLite."""
+    url = os.environ.get("DATABASE_URL", "")
+    if not url or url.startswith("sqlite"):
+        return sqlite(scratch / "test.sqlite3")
+    if url.startswith("mysql"):
+        return mysql(url)
+    return dict(dj_database_url.parse(url))
+
+
+def sqlite(path: Path) -> dict[str, Any]:
+    # A file and not memory: the live server's threads get connections and locks
+    # of their own, as on a real site.
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;",
+        },
+        "TEST": {"NAME": str(path)},
+    }
+
+
+def mysql(url: str) -> dict[str, Any]:
+    import pymysql
+
+    pymysql.install_as_MySQLdb()
+    settings = dict(dj_database_url.parse(url))
+    settings["OPTIONS"] = {"charset": "utf8mb4", **settings.get("OPTIONS", {})}
+    settings["TEST"] = {"CHARSET": "utf8mb4"}
+    return settings
+
+
+def migrations_digest() -> str:
+    """Return a name for the database that today's migrations build."""
+    from django.apps import apps
+    from django.conf import settings
+
+    digest = hashlib.sha256(repr(settings.LANGUAGE_CODE).encode())
+    for package in ("Django", "django-oscar", "wagtail"):
+        digest.update(importlib.metadata.version(package).encode())
+    for app in apps.get_app_configs():
+        digest.update(app.name.encode())
+        for pattern in ("migrations/*.py", "models.py", "models/*.py"):
+            for file in sorted(Path(app.path).glob(pattern)):
+                digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()[:20]

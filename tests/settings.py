@@ -1,0 +1,40 @@
+"""The sandbox's settings, made quick and harmless for tests."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from sandbox.settings import *  # noqa: F403
+from tests import databases
+
+# Removed when the interpreter exits; one per process, so that runs don't collide.
+_scratch = tempfile.TemporaryDirectory(prefix="training-credits-")
+SCRATCH = Path(_scratch.name)
+
+DEBUG = False
+SECRET_KEY = "only for tests"
+ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
+
+DATABASES = {"default": databases.chosen(scratch=SCRATCH)}
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
+    },
+}
+MEDIA_ROOT = SCRATCH / "media"
+MEDIA_ROOT.mkdir()
+
+# Oscar's listings are searches. Indexing on every save would double the time of the
+# tests: one that needs a listing calls `rebuild_index` itself.
+HAYSTACK_CONNECTIONS = {
+    "default": {
+        "ENGINE": "haystack.backends.whoosh_backend.WhooshEngine",
+        "PATH": str(SCRATCH / "index"),
+    },
+}
+HAYSTACK_SIGNAL_PROCESSOR = "haystack.signals.BaseSignalProcessor"

@@ -1,0 +1,87 @@
+"""Caps on what one learner may have, against the same learner in many tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from oscar.core.loading import get_model
+
+from oscar_training_credits.credits import redemption
+from oscar_training_credits.credits.models import CreditCode, Redemption
+from oscar_training_credits.test.factories import (
+    make_code,
+    make_learner,
+    make_product,
+)
+
+from .pages import make_course
+from .shop import Learner, shown_in, text_of
+from .test_races import at_once
+
+Order = get_model("order", "Order")
+
+pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+
+TABS = 8
+TEXT = "ACME-TEAM-2026"
+
+
+def tabs(count: int = TABS) -> list[Callable[[], Any]]:
+    """Return the last clicks of one learner, who buys a course on each of its pages."""
+    learner = Learner(make_learner())
+    return [tab(learner, f"Course {number}") for number in range(count)]
+
+
+def tab(learner: Learner, title: str) -> Callable[[], Any]:
+    course = make_course(make_product(title), credits=20, credit_only=True)
+    step = "training_credits:express-{}".format
+    apply = reverse(step("apply"), args=[course.training.pk])
+    confirm = reverse(step("confirm"), args=[course.training.pk])
+    learner.client.post(apply, {"code": TEXT})
+    form = shown_in(text_of(learner.client.get(course.url)))
+    assert form
+    return lambda: learner.client.post(confirm, form)
+
+
+@pytest.mark.parametrize(
+    ("cap", "orders"),
+    [
+        ({"credits_per_learner": 40}, 2),
+        ({"credits_per_learner": 59}, 2),
+        ({"redemptions_per_learner": 3}, 3),
+        ({"one_order_only": True}, 1),
+    ],
+    ids=str,
+)
+def test_one_learner_in_eight_tabs_gets_exactly_what_a_cap_allows(cap, orders):
+    code = make_code(1000, text=TEXT, **cap)
+
+    at_once(tabs())
+
+    assert Order.objects.count() == Redemption.objects.count() == orders
+    assert code.balance() == 1000 - 20 * orders
+
+
+def test_one_order_only_holds_between_learners():
+    code = make_code(1000, text=TEXT, one_order_only=True)
+
+    at_once([click for _ in range(TABS) for click in tabs(1)])
+
+    assert Order.objects.count() == 1
+    assert code.balance() == 980
+
+
+def test_control_without_the_lock_a_cap_is_passed(monkeypatch):
+    def unlocked_codes(code_ids):
+        codes = CreditCode.objects.filter(pk__in=list(code_ids))
+        return list(codes.prefetch_related("grants"))
+
+    make_code(1000, text=TEXT, credits_per_learner=40)
+    monkeypatch.setattr(redemption, "locked_codes", unlocked_codes)
+
+    at_once(tabs())
+
+    assert Order.objects.count() > 2

@@ -1,0 +1,338 @@
+"""The text of a code: made, read in any spelling, and found without being kept."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oscar_training_credits.credits import codes
+from oscar_training_credits.credits.applying import read_code
+from oscar_training_credits.credits.issuing import issue_code, set_state
+from oscar_training_credits.credits.models import CreditCode
+from oscar_training_credits.credits.refusals import Reason
+from oscar_training_credits.credits.rules import Purchase
+from oscar_training_credits.exceptions import CreditCodeRefused
+from oscar_training_credits.test.factories import make_code, make_issued
+
+LOOK_ALIKES = {"0": "0Oo", "1": "1IiLl"}
+FULL_WIDTH = {chr(code): chr(code + 0xFEE0) for code in range(0x21, 0x7F)}
+SEPARATORS = ["", "", "", " ", "-", "\t", "\n", "_", ".", "\N{EN DASH}", "\u00a0"]
+
+texts = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+generated = st.text(
+    codes.ALPHABET, min_size=codes.LENGTH - 1, max_size=codes.LENGTH - 1
+).map(lambda letters: codes.grouped(letters + codes.check_letter(letters)))
+
+
+def respelled(text: str, chance: random.Random) -> str:
+    """Return `text` as a hurried person might type or paste it."""
+    letters = []
+    for letter in codes.canonical(text):
+        letter = chance.choice(LOOK_ALIKES.get(letter, letter))
+        letter = chance.choice([letter.lower(), letter.upper()])
+        letter = chance.choice([letter, letter, FULL_WIDTH[letter]])
+        letters.append(letter + chance.choice(SEPARATORS))
+    return "".join(letters)
+
+
+def with_letter(text: str, place: int, letter: str) -> str:
+    letters = codes.canonical(text)
+    return letters[:place] + letter + letters[place + 1 :]
+
+
+def with_swap(text: str, place: int) -> str:
+    letters = list(codes.canonical(text))
+    letters[place], letters[place + 1] = letters[place + 1], letters[place]
+    return "".join(letters)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("ACME-TEAM-2026", id="as given"),
+        pytest.param("acme-team-2026", id="lower case"),
+        pytest.param("AcMeTeAm2026", id="mixed case, no dashes"),
+        pytest.param("ACME TEAM 2026", id="spaces"),
+        pytest.param("  ACME-TEAM-2026\n", id="spaces around"),
+        pytest.param("ACME\tTEAM\t2026", id="tabs of a spreadsheet"),
+        pytest.param("ACME\u00a0TEAM\u00a02026", id="spaces that don't break"),
+        pytest.param("ACME\N{EN DASH}TEAM\N{EM DASH}2026", id="a mail's long dashes"),
+        pytest.param("ACME_TEAM.2026", id="other separators"),
+        pytest.param("ACME-TEAM-2O26", id="a letter O for the zero"),
+        pytest.param("acme-team-2o26", id="a small letter o for the zero"),
+        pytest.param("ＡＣＭＥ－ＴＥＡＭ－２０２６", id="full width"),  # noqa: RUF001
+        pytest.param("\ufeffACME\u200b-TEAM-2026", id="invisible letters"),
+    ],
+)
+def test_a_code_is_read_in_any_spelling(text):
+    assert codes.canonical(text) == "ACMETEAM2026"
+
+
+@pytest.mark.parametrize("one", list("1IiLl"))
+def test_one_and_its_look_alikes_are_the_same(one):
+    assert codes.canonical(f"B{one}G") == "B1G"
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\n", "- - -", "—…!?*", "\u200b"])
+def test_a_text_without_letters_and_digits_has_no_canonical_form(text):
+    assert codes.canonical(text) == ""
+
+
+def test_different_codes_stay_different():
+    texts = ["ACME-1", "ACME-2", "ACME", "ACME-11", "1-ACME", "ÄCME-1", "АСМЕ-1"]  # noqa: RUF001
+
+    assert len({codes.canonical(text) for text in texts}) == len(texts)
+
+
+@given(texts, st.randoms(use_true_random=False))
+def test_all_spellings_share_one_canonical_form(text, chance):
+    letters = codes.canonical(text)
+
+    assert codes.canonical(respelled(text, chance)) == letters
+    assert codes.canonical(letters) == letters
+
+
+@given(st.text())
+def test_any_text_can_be_read(text):
+    assert codes.canonical(text).isalnum() or codes.canonical(text) == ""
+    assert codes.is_mistyped(text) in (True, False)
+
+
+def test_a_generated_code_has_four_letters_in_each_of_five_groups():
+    groups = codes.generate().split("-")
+
+    assert [len(group) for group in groups] == [4, 4, 4, 4, 4]
+    assert set("".join(groups)) <= set(codes.ALPHABET)
+
+
+def test_the_alphabet_has_no_look_alikes():
+    assert len(set(codes.ALPHABET)) == 32
+    assert not set(codes.ALPHABET) & set("ILOU")
+
+
+def test_ten_thousand_generated_codes_differ_and_have_right_check_letters():
+    made = {codes.generate() for _ in range(10_000)}
+
+    assert len(made) == 10_000
+    assert not any(map(codes.is_mistyped, made))
+    assert all(codes.canonical(text) == text.replace("-", "") for text in made)
+
+
+def test_every_letter_is_drawn_about_equally_often():
+    drawn = "".join(codes.generate().replace("-", "")[:-1] for _ in range(4_000))
+
+    counts = [drawn.count(letter) for letter in codes.ALPHABET]
+
+    # 76,000 letters: 2,375 of each, give or take ten standard deviations.
+    assert all(1_900 < count < 2_850 for count in counts)
+
+
+@given(
+    generated,
+    st.integers(0, codes.LENGTH - 1),
+    st.sampled_from(codes.ALPHABET),
+)
+def test_every_single_wrong_letter_is_noticed(text, place, letter):
+    typed = with_letter(text, place, letter)
+
+    assert codes.is_mistyped(typed) is (typed != codes.canonical(text))
+
+
+@given(generated, st.integers(0, codes.LENGTH - 2))
+def test_every_swap_of_neighbours_is_noticed_but_that_of_0_and_z(text, place):
+    typed = with_swap(text, place)
+    pair = set(typed[place : place + 2])
+
+    harmless = len(pair) == 1
+    assert codes.is_mistyped(typed) is not (harmless or pair == {"0", "Z"})
+
+
+def test_each_pair_of_neighbours_but_one_is_told_from_its_swap():
+    missed = {
+        frozenset((first, second))
+        for first in codes.ALPHABET
+        for second in codes.ALPHABET
+        if first != second
+        and codes.check_letter(first + second) == codes.check_letter(second + first)
+    }
+
+    assert missed == {frozenset("0Z")}
+
+
+@given(generated, st.randoms(use_true_random=False))
+def test_a_spelling_is_no_typing_slip(text, chance):
+    assert not codes.is_mistyped(respelled(text, chance))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "ACME-TEAM-2026", "A" * 19, "A" * 21, "SUMMERACADEMYCOURSES"],
+    ids=["nothing", "chosen", "one letter short", "one too many", "chosen, of twenty"],
+)
+def test_a_text_that_was_not_generated_is_never_called_mistyped(text):
+    assert not codes.is_mistyped(text)
+
+
+@given(generated)
+def test_the_digest_never_contains_the_text(text):
+    digest = codes.digest(text, key="a key").upper()
+
+    assert codes.canonical(text) not in digest
+    assert len(digest) == 64
+
+
+@given(texts.filter(codes.canonical), st.randoms(use_true_random=False))
+def test_all_spellings_share_one_digest_under_one_key(text, chance):
+    spelling = respelled(text, chance)
+
+    assert codes.digest(spelling, key="a") == codes.digest(text, key="a")
+    assert codes.digest(spelling, key="b") != codes.digest(text, key="a")
+
+
+@pytest.mark.django_db
+def test_a_code_is_found_in_any_spelling():
+    code = make_code(text="ACME-TEAM-2026")
+
+    assert codes.find("acme team 2o26") == code
+    assert codes.find("ACME-TEAM-2027") is None
+
+
+@pytest.mark.django_db
+def test_a_generated_code_is_found_in_any_spelling():
+    issued = make_issued()
+
+    for seed in range(20):
+        typed = respelled(issued.text, random.Random(seed))
+        assert codes.find(typed) == issued.code
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", CreditCode.State.values)
+def test_a_code_is_found_in_any_state(state):
+    issued = make_issued()
+
+    set_state(issued.code, state)
+
+    assert codes.find(issued.text) == issued.code
+
+
+@pytest.mark.django_db
+def test_a_code_is_found_under_the_keys_listed_after_the_current_one(settings):
+    settings.TRAINING_CREDITS_CODE_KEYS = ["first"]
+    issued = make_issued()
+
+    settings.TRAINING_CREDITS_CODE_KEYS = ["third", "second", "first"]
+    assert codes.find(issued.text) == issued.code
+
+    settings.TRAINING_CREDITS_CODE_KEYS = ["third", "second"]
+    assert codes.find(issued.text) is None
+
+
+@pytest.mark.django_db
+def test_new_codes_are_kept_under_the_first_key(settings):
+    settings.TRAINING_CREDITS_CODE_KEYS = ["second", "first"]
+
+    issued = make_issued()
+
+    assert issued.code.digest == codes.digest(issued.text, key="second")
+
+
+@pytest.mark.django_db
+def test_codes_survive_a_change_of_the_secret_key_with_its_fallback(settings):
+    issued = make_issued()
+
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another secret"
+    assert codes.find(issued.text) == issued.code
+
+    settings.SECRET_KEY_FALLBACKS = []
+    assert codes.find(issued.text) is None
+
+
+@pytest.mark.django_db
+def test_the_fallbacks_of_the_secret_key_may_be_a_tuple(settings):
+    issued = make_issued()
+
+    settings.SECRET_KEY_FALLBACKS = ("an older one",)
+
+    assert codes.find(issued.text) == issued.code
+
+
+@pytest.mark.django_db
+def test_a_code_keeps_its_own_keys_when_the_secret_key_changes(settings):
+    settings.TRAINING_CREDITS_CODE_KEYS = ["for codes only"]
+    issued = make_issued()
+
+    settings.SECRET_KEY = "another secret"
+
+    assert codes.find(issued.text) == issued.code
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        pytest.param("", Reason.BLANK, id="nothing"),
+        pytest.param(" - \t", Reason.BLANK, id="separators only"),
+        pytest.param("A" * 129, Reason.TOO_LONG, id="too much"),
+        pytest.param(" " * 129, Reason.TOO_LONG, id="too many blanks"),
+        pytest.param("A" * 128, Reason.UNKNOWN, id="as much as may be"),
+        pytest.param("ACME", Reason.UNKNOWN, id="no such code"),
+        pytest.param("0" * 19 + "1", Reason.MISTYPED, id="a wrong check letter"),
+    ],
+)
+def test_what_was_typed_is_refused_with_its_reason(text, reason):
+    with pytest.raises(CreditCodeRefused) as refused:
+        read_code(text, purchase=Purchase(), asker=None)
+
+    assert refused.value.refusal.reason is reason
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("text", ["A" * 129, "   ", "- -"])
+def test_no_code_is_issued_whose_text_nobody_could_enter(text):
+    with pytest.raises(ValueError, match="letters"):
+        issue_code(label="ACME", credits=1, text=text)
+
+    assert not CreditCode.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_longest_text_can_be_entered():
+    code = make_code(text="A" * codes.LONGEST_TEXT)
+
+    longest = "a" * codes.LONGEST_TEXT
+    assert read_code(longest, purchase=Purchase(), asker=None) == code
+
+
+@pytest.mark.django_db
+def test_a_site_can_make_its_own_texts(settings):
+    settings.TRAINING_CREDITS_CODE_GENERATOR = f"{__name__}.team_code"
+
+    issued = make_issued()
+
+    assert issued.text == "TEAM-0042"
+    assert codes.find("team oo42") == issued.code
+
+
+def team_code() -> str:
+    return "TEAM-0042"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("text", "ending"),
+    [
+        pytest.param("ACME-TEAM-2026", "2026", id="the last four"),
+        pytest.param("acme-team-2o2-b", "2O2B", id="in capitals, without dashes"),
+        pytest.param("Große-Straße", "ASSE", id="four, however long its capitals"),
+        pytest.param("ACME26", "E26", id="half of a short one"),
+        pytest.param("FREE", "EE", id="never all"),
+        pytest.param("A", "", id="nothing of one letter"),
+    ],
+)
+def test_the_ending_tells_codes_apart_and_never_gives_one_away(text, ending):
+    assert make_code(text=text).ending == ending

@@ -1,0 +1,233 @@
+"""The manual says what the code does: no name is missing, and none is too many."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from django.dispatch import Signal
+
+from oscar_training_credits import api, signals
+from oscar_training_credits.conf import PREFIX, Settings
+from oscar_training_credits.credits.refusals import Reason
+from oscar_training_credits.management.commands import issue_credit_codes
+from oscar_training_credits.shop.loading import MIXINS
+from oscar_training_credits.templatetags.training_credits import register
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+REFERENCE = DOCS / "reference"
+PACKAGE = ROOT / "oscar_training_credits"
+TEMPLATES = PACKAGE / "templates"
+WRITTEN_BY_HAND = (
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "Makefile", "tox.ini")),
+    *(
+        path
+        for folder in ("docs", "oscar_training_credits", "sandbox", "scripts", "tests")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".css", ".html", ".js", ".md", ".py", ".txt"}
+        and not {"_build", "static_root", "media"} & {*path.parts}
+    ),
+)
+KEPT_OUT = ["/ho" + "me/", "/ro" + "ot/", "/Us" + "ers/", "files.python" + "hosted"]
+
+
+def reference(name: str) -> str:
+    return (REFERENCE / f"{name}.md").read_text(encoding="utf-8")
+
+
+def terms(text: str) -> list[str]:
+    """Return the names that a document defines, each above a line with a colon."""
+    return re.findall(r"^`([\w.]+).*`\n: ", text, re.MULTILINE)
+
+
+def section(text: str, heading: str) -> str:
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def test_every_setting_is_documented_and_no_other():
+    settings = {
+        PREFIX + name
+        for name, _ in inspect.getmembers(
+            Settings, lambda member: isinstance(member, property)
+        )
+    }
+
+    headings = re.findall(r"^## (\w+)$", reference("settings"), re.MULTILINE)
+
+    assert sorted(headings) == sorted(settings)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in vars(Settings) if name.isupper() and name != "CODE_KEYS"]
+)
+def test_the_default_of_a_setting_is_documented(name):
+    default = getattr(Settings(), name)
+
+    text = section(reference("settings"), PREFIX + name)
+
+    if isinstance(default, int):
+        assert f"Default: `{default}`" in text
+        return
+    for value in [default] if isinstance(default, str) else default:
+        assert f'"{value}"' in text
+
+
+def test_every_check_is_documented_and_no_other():
+    sources = [PACKAGE / "checks.py", PACKAGE / "cms" / "checks.py"]
+    ids = {
+        f"training_credits.{number}"
+        for source in sources
+        for number in re.findall(r"[\".]([EW]\d{3})\"", source.read_text())
+    }
+
+    assert sorted(terms(reference("checks"))) == sorted(ids)
+
+
+def test_every_signal_is_documented_and_no_other():
+    sent = [name for name, _ in inspect.getmembers(signals, is_signal)]
+
+    headings = re.findall(r"^## (\w+)$", reference("signals"), re.MULTILINE)
+
+    assert sorted(headings) == sorted(sent)
+
+
+def is_signal(member: object) -> bool:
+    return isinstance(member, Signal)
+
+
+def test_every_template_tag_is_documented_and_no_other():
+    tags = [*register.tags, *register.filters]
+
+    assert sorted(terms(reference("template-tags"))) == sorted(tags)
+
+
+def test_every_name_of_the_api_is_documented_and_no_other():
+    assert sorted(terms(reference("api"))) == sorted(api.__all__)
+
+
+def test_every_reason_is_documented():
+    documented = reference("api")
+
+    assert [reason for reason in Reason if f"`{reason.name}`" not in documented] == []
+
+
+def test_every_mixin_is_documented_beside_its_class_and_no_other():
+    rows = re.findall(r"^\| `([\w.]+)` \| `([\w.]+)` \|", reference("mixins"), re.M)
+
+    assert sorted(rows) == sorted(
+        (f"{module}.{name}", mixin) for (module, name), mixin in MIXINS.items()
+    )
+
+
+def test_every_template_is_documented_and_no_other():
+    templates = [
+        path.relative_to(TEMPLATES).as_posix()
+        for path in TEMPLATES.rglob("*")
+        if path.is_file()
+    ]
+
+    documented = re.findall(r"^\| `(\S+)` \|", reference("templates"), re.MULTILINE)
+
+    assert sorted(documented) == sorted(templates)
+
+
+@pytest.mark.parametrize(
+    "template", sorted(TEMPLATES.glob("oscar/**/*.*")), ids=lambda path: path.name
+)
+def test_every_block_that_is_filled_is_documented(template):
+    blocks = re.findall(r"{% block (\w+)", template.read_text())
+    path = template.relative_to(TEMPLATES).as_posix()
+
+    row = re.search(rf"^\| `{path}` \| (.*) \|$", reference("templates"), re.MULTILINE)
+
+    assert row
+    assert [block for block in blocks if f"`{block}`" not in row[1]] == []
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_a_text(reason):
+    text = TEMPLATES / f"training_credits/refusals/{reason.public.value}.txt"
+
+    assert text.is_file()
+
+
+def test_no_text_is_left_over():
+    texts = {path.stem for path in TEMPLATES.glob("training_credits/refusals/*.txt")}
+
+    assert texts == {reason.public.value for reason in Reason}
+
+
+def test_every_option_of_the_command_is_documented_and_no_other():
+    source = inspect.getsource(issue_credit_codes)
+    options = re.findall(r"add_argument\(\s*\"(--\w+)\"", source)
+
+    staff = (DOCS / "staff.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^\| `(--\w+)` \|", staff, re.MULTILINE) == options
+
+
+@pytest.mark.parametrize("document", ["docs/installation.md", "README.md"])
+def test_what_is_to_be_installed_is_what_the_sandbox_has(document):
+    sandbox = "".join(
+        (ROOT / "sandbox" / name).read_text() for name in ("settings.py", "urls.py")
+    )
+    blocks = "\n".join(python_blocks((ROOT / document).read_text(encoding="utf-8")))
+
+    apps = re.findall(r'^    "(oscar_training_credits[\w.]*)",', blocks, re.MULTILINE)
+    loader = re.search(r"^OSCAR_DYNAMIC_CLASS_LOADER = .*$", blocks, re.MULTILINE)
+    url = re.search(r"path\(\"training/.*\)", blocks)
+
+    assert re.findall(r'^    "(oscar_training_credits[\w.]*)",', sandbox, re.M) == apps
+    assert loader
+    assert loader[0] in sandbox
+    assert url
+    assert url[0] in sandbox
+
+
+@pytest.mark.parametrize(
+    "document",
+    [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))],
+    ids=lambda path: path.stem,
+)
+def test_the_python_on_a_page_is_python(document):
+    for block in python_blocks(document.read_text(encoding="utf-8")):
+        compile(block, str(document), "exec")
+
+
+def test_every_dependency_is_given_a_reason():
+    project = (ROOT / "pyproject.toml").read_text().partition("[tool.")[0]
+    required = set(re.findall(r'^\s+"([\w-]+)(?:\[\S+\])?[><=",]', project, re.M))
+    required |= set(re.findall(r'= \["([\w-]+)[><=]', project))
+
+    text = (DOCS / "dependencies.md").read_text(encoding="utf-8")
+    given = set(re.findall(r"^\| (\S+)", text.lower(), re.MULTILINE))
+
+    assert {name.lower() for name in required} - given == {
+        "django-oscar-training-credits"
+    }
+
+
+@pytest.mark.parametrize("document", [ROOT / "README.md", ROOT / "CHANGELOG.md"])
+def test_the_links_of_a_page_lead_to_files(document):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8"))
+
+    assert links
+    assert [link for link in links if not (ROOT / link).is_file()] == []
+
+
+def test_nothing_of_the_machine_it_was_written_on_is_left():
+    found = [
+        (path.relative_to(ROOT).as_posix(), word)
+        for path in WRITTEN_BY_HAND
+        for word in KEPT_OUT
+        if word in path.read_text(encoding="utf-8")
+    ]
+
+    assert found == []

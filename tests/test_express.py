@@ -1,0 +1,283 @@
+"""Buying a training product from its page."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core import mail
+from django.urls import reverse
+from django.utils import timezone
+from oscar.core.loading import get_model
+
+from oscar_training_credits.credits.issuing import set_state
+from oscar_training_credits.credits.models import Access, AppliedCode, LedgerEntry
+from oscar_training_credits.shop import express
+from oscar_training_credits.shop.training import sell_as_training
+from oscar_training_credits.test.factories import (
+    make_code,
+    make_learner,
+    make_product,
+)
+
+from .shop import Learner, shown_in, text_of, words
+
+Order = get_model("order", "Order")
+Basket = get_model("basket", "Basket")
+
+pytestmark = pytest.mark.django_db
+
+TEXT = "ACME-TEAM-2026"
+
+
+class Buyer(Learner):
+    """A learner on the page of a course."""
+
+    def __init__(self, course, user=None):
+        super().__init__(user or make_learner())
+        self.course = course
+        self.training = course.training
+
+    def page(self):
+        return text_of(self.client.get(self.course.url))
+
+    def box(self, text):
+        """Type a code into the box of the page; return what the page then says."""
+        self.post("express-apply", {"code": text})
+        return words(self.page())
+
+    def confirm(self, page=None):
+        return self.post("express-confirm", shown_in(page or self.page()))
+
+    def post(self, name, data, *args):
+        address = reverse(f"training_credits:{name}", args=[self.training.pk, *args])
+        return self.client.post(address, {"next": self.course.url, **data})
+
+
+@pytest.fixture
+def buyer(course):
+    return Buyer(course)
+
+
+@pytest.fixture
+def code():
+    return make_code(100, text=TEXT)
+
+
+def test_a_course_is_bought_on_its_page(buyer, code):
+    assert "Purchase with 20 Credits" in words(buyer.page())
+
+    assert "100 credits available, 80 left after this purchase" in buyer.box(TEXT)
+    response = buyer.confirm()
+
+    assert response.url == buyer.course.url + "#training-purchase-next"
+    assert code.balance() == 80
+    order = buyer.order()
+    assert order.basket.status == Basket.SUBMITTED
+    assert order.sources.get().label == "20 credits, code ending 2026"
+    assert Access.objects.get().order_line.order == order
+    assert [message.to for message in mail.outbox] == [[buyer.user.email]]
+    page = words(buyer.page())
+    assert f"Your order number is {order.number}" in page
+    assert "the first lesson" in page
+
+
+def test_the_lessons_are_hidden_until_then(buyer):
+    assert "the first lesson" not in buyer.page()
+
+
+def test_the_shopping_basket_is_left_alone(buyer, code):
+    buyer.add(make_product())
+
+    buyer.box(TEXT)
+    buyer.confirm()
+
+    basket = Basket.open.get(owner=buyer.user)
+    assert basket.num_lines == 1
+    assert Order.objects.get().num_lines == 1
+    assert "A book" in words(buyer.basket_page())
+
+
+def test_a_checkout_under_way_is_left_alone(buyer, code):
+    buyer.add(make_product())
+    buyer.client.get(reverse("checkout:index"), follow=True)
+    before = buyer.client.session["checkout_data"]
+
+    buyer.box(TEXT)
+    buyer.confirm()
+
+    assert buyer.client.session["checkout_data"] == before
+
+
+def test_the_same_click_twice_is_one_order(buyer, code):
+    buyer.box(TEXT)
+    page = buyer.page()
+
+    buyer.confirm(page)
+    buyer.confirm(page)
+
+    assert Order.objects.count() == 1
+    assert code.balance() == 80
+
+
+def test_who_has_access_is_not_sold_it_again(buyer, code):
+    buyer.box(TEXT)
+    buyer.confirm()
+
+    buyer.box(TEXT)
+    buyer.confirm()
+
+    assert "You have access" in words(buyer.page())
+    assert Order.objects.count() == 1
+    assert code.balance() == 80
+
+
+def test_a_stranger_is_sent_to_log_in_and_comes_back_to_the_open_box(course):
+    stranger = Learner()
+
+    page = text_of(stranger.client.get(course.url))
+
+    assert "/accounts/login/?next=%2F" in page
+    assert "%3Fpurchase%3Dopen%23training-purchase-next" in page
+    stranger.log_in(make_learner())
+    opened = text_of(stranger.client.get(course.url + "?purchase=open"))
+    assert '<details class="training-purchase__details" open>' in opened
+
+
+def test_a_stranger_can_not_post(course, code):
+    address = reverse("training_credits:express-apply", args=[course.training.pk])
+
+    response = Learner().client.post(address, {"code": TEXT, "next": course.url})
+
+    assert response.url.startswith(reverse("customer:login"))
+    assert "%3Fpurchase%3Dopen%23training-purchase-next" in response.url
+    assert not AppliedCode.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    {
+        "nothing": ("", "Enter the code that you were given."),
+        "unknown": ("NOPE", "ask your learning administrator for a new code"),
+        "too small": ("LOW", "10 credits left on your codes, 10 credits too few"),
+        "expired": ("PAST", "This code expired on"),
+        "a voucher": ("SPRING10", "This is a promotion code."),
+    }.values(),
+)
+def test_a_code_that_does_not_work_gets_its_message(buyer, voucher, text, said):
+    make_code(10, text="LOW")
+    make_code(50, text="PAST", expires_at=timezone.now() - timedelta(days=1))
+
+    page = buyer.box(text)
+
+    assert said in page
+    assert ">Purchase<" not in page
+
+
+def test_a_small_code_and_another_one_pay_together(buyer):
+    low, team = make_code(10, text="LOW"), make_code(50, text="TEAM")
+
+    buyer.box("LOW")
+    buyer.box("TEAM")
+    buyer.confirm()
+
+    assert low.balance() + team.balance() == 40
+
+
+def test_a_code_can_be_removed(buyer, code):
+    buyer.box(TEXT)
+
+    buyer.post("express-remove", {}, code.pk)
+
+    assert "Enter Code" in words(buyer.page())
+
+
+def test_a_dearer_price_is_shown_again_before_it_is_taken(buyer, code):
+    buyer.box(TEXT)
+    page = buyer.page()
+    sell_as_training(buyer.course.product, credits=35)
+
+    buyer.confirm(page)
+
+    assert not Order.objects.exists()
+    assert "A price or a code has changed" in words(buyer.page())
+    buyer.confirm()
+    assert code.balance() == 65
+
+
+def test_a_code_disabled_after_apply_takes_nothing(buyer, code):
+    buyer.box(TEXT)
+    page = buyer.page()
+    set_state(code, "disabled")
+
+    buyer.confirm(page)
+
+    assert not Order.objects.exists()
+    assert LedgerEntry.objects.count() == 1
+
+
+def test_a_confirmation_that_shows_nothing_is_refused(buyer, code):
+    buyer.box(TEXT)
+
+    buyer.post("express-confirm", {})
+
+    assert not Order.objects.exists()
+
+
+def test_a_product_taken_off_sale_is_not_sold(buyer, code):
+    buyer.box(TEXT)
+    page = buyer.page()
+    type(buyer.course.product).objects.update(is_public=False)
+
+    buyer.confirm(page)
+
+    assert not Order.objects.exists()
+    assert code.balance() == 100
+
+
+def test_after_access_has_ended_the_page_says_so_and_sells_it_again(buyer, code):
+    sell_as_training(buyer.course.product, credits=20, access_days=90)
+    buyer.box(TEXT)
+    buyer.confirm()
+    ended = timezone.now() - timedelta(days=1)
+    Access.objects.update(starts_at=ended - timedelta(days=90), ends_at=ended)
+
+    page = buyer.page()
+
+    assert "Your access ended on" in page
+    assert "the first lesson" not in page
+    buyer.box(TEXT)
+    buyer.confirm()
+    assert "the first lesson" in buyer.page()
+    assert code.balance() == 60
+
+
+def test_my_training_lists_what_since_when_and_until_when(buyer, code):
+    sell_as_training(buyer.course.product, credits=20, access_days=90)
+    buyer.box(TEXT)
+    buyer.confirm()
+
+    page = text_of(buyer.client.get(reverse("training_credits:my-training")))
+
+    assert f'href="{buyer.course.url}"' in page
+    assert buyer.course.product.title in words(page)
+    assert "No end" not in page
+
+
+def test_an_abandoned_purchase_is_taken_up_again(buyer, code):
+    buyer.box("NOPE")
+    buyer.box(TEXT)
+
+    assert express.ExpressPurchase.objects.count() == 1
+
+
+def test_a_failing_mail_server_does_not_look_like_a_failed_purchase(
+    buyer, code, settings
+):
+    settings.EMAIL_BACKEND = "tests.broken.EmailBackend"
+    buyer.box(TEXT)
+
+    buyer.confirm()
+
+    assert "You have access" in words(buyer.page())
+    assert code.balance() == 80
