@@ -18,8 +18,8 @@ from oscar_training_credits.test.factories import (
 )
 
 from .pages import make_course
+from .racing import Meeting, at_once
 from .shop import Learner, shown_in, text_of
-from .test_races import at_once
 
 Order = get_model("order", "Order")
 
@@ -75,9 +75,13 @@ def test_one_order_only_holds_between_learners():
 
 
 def test_control_without_the_lock_a_cap_is_passed(monkeypatch):
+    every_tab_has_read = Meeting(TABS)
+
     def unlocked_codes(code_ids):
         codes = CreditCode.objects.filter(pk__in=list(code_ids))
-        return list(codes.prefetch_related("grants"))
+        read = list(codes.prefetch_related("grants"))
+        every_tab_has_read()
+        return read
 
     make_code(1000, text=TEXT, credits_per_learner=40)
     monkeypatch.setattr(redemption, "locked_codes", unlocked_codes)

@@ -7,13 +7,10 @@ it would prove nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
@@ -35,6 +32,7 @@ from oscar_training_credits.test.factories import (
 
 from .gateways import Gateway, Redirecting, install
 from .pages import make_course
+from .racing import Meeting, at_once
 from .shop import Learner, shown_in, text_of
 
 Order = get_model("order", "Order")
@@ -48,22 +46,6 @@ pytestmark = [
 
 LEARNERS = 16
 TEXT = "ACME-TEAM-2026"
-
-
-def at_once(steps: list[Callable[[], Any]]) -> list[Any]:
-    """Take all steps at the same moment, each in a thread with its own connection."""
-    barrier = Barrier(len(steps))
-
-    def run(step: Callable[[], Any]) -> Any:
-        try:
-            connection.ensure_connection()
-            barrier.wait(timeout=30)
-            return step()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(steps)) as pool:
-        return list(pool.map(run, steps))
 
 
 @pytest.fixture
@@ -124,9 +106,13 @@ def test_the_ledger_adds_up_after_the_race(training, hot_code):
 def test_control_without_the_lock_the_code_is_overspent(
     training, hot_code, monkeypatch
 ):
+    everybody_has_read = Meeting(LEARNERS)
+
     def unlocked_codes(code_ids):
         codes = CreditCode.objects.filter(pk__in=list(code_ids))
-        return list(codes.prefetch_related("grants"))
+        read = list(codes.prefetch_related("grants"))
+        everybody_has_read()
+        return read
 
     def take_what_was_read(grant, credits, *, redemption, kind):
         grant.remaining -= credits
@@ -173,11 +159,23 @@ def test_two_tabs_confirm_one_basket_once(training, hot_code):
 
 
 def test_control_without_the_basket_lock_a_tab_fails(training, hot_code, monkeypatch):
-    def read_basket(basket):
-        return Basket.objects.get(pk=basket.pk)
+    every_tab_found_it_open, every_tab_found_no_order = Meeting(8), Meeting(8)
 
-    monkeypatch.setattr(placement, "lock_basket", read_basket)
+    def read_basket_first(basket):
+        read = Basket.objects.get(pk=basket.pk)
+        every_tab_found_it_open()
+        return read
+
+    def read_basket(basket):
+        read = Basket.objects.get(pk=basket.pk)
+        refuse_ordered(basket)
+        every_tab_found_no_order()
+        return read
+
+    refuse_ordered = orders.refuse_ordered
+    monkeypatch.setattr(placement, "lock_basket", read_basket_first)
     monkeypatch.setattr(orders, "lock_basket", read_basket)
+    monkeypatch.setattr(orders, "refuse_ordered", lambda basket: None)
     monkeypatch.setattr(placement, "placed_order", lambda basket: None)
     learner = Learner(make_learner())
     learner.add(training.product)

@@ -32,7 +32,7 @@ from oscar_training_credits.test.factories import (
 )
 
 from .orders import place_order
-from .test_races import at_once
+from .racing import Meeting, at_once
 
 Order = get_model("order", "Order")
 
@@ -142,11 +142,22 @@ def test_a_cancellation_and_a_refund_at_once(code, line):
     assert_balanced()
 
 
-def test_control_without_the_locks_more_is_given_back(code, line, monkeypatch):
-    def lock_nothing(wanted):
-        codes = CreditCode.objects.prefetch_related("grants")
+@pytest.fixture
+def read_together():
+    """What reads the codes when no lock makes one wait for the other."""
+    everybody_has_read = Meeting(TRIES)
+
+    def read(wanted: Any) -> dict[int, Any]:
+        codes = list(CreditCode.objects.prefetch_related("grants"))
+        everybody_has_read()
         return {code.pk: code for code in codes}
 
+    return read
+
+
+def test_control_without_the_locks_more_is_given_back(
+    code, line, monkeypatch, read_together
+):
     def give_what_was_read(grant, credits, *, refund):
         grant.remaining += credits
         grant.save(update_fields=["remaining"])
@@ -163,7 +174,7 @@ def test_control_without_the_locks_more_is_given_back(code, line, monkeypatch):
             refunded = portion.line.refunded + portion.credits
             RedemptionLine.objects.filter(pk=portion.line.pk).update(refunded=refunded)
 
-    monkeypatch.setattr(refunding, "_lock", lock_nothing)
+    monkeypatch.setattr(refunding, "_lock", read_together)
     monkeypatch.setattr(ledger, "give_back", give_what_was_read)
     monkeypatch.setattr(refunding, "_mark_lines", mark_what_was_read)
 
@@ -172,14 +183,10 @@ def test_control_without_the_locks_more_is_given_back(code, line, monkeypatch):
     assert Refund.objects.aggregate(total=Sum("credits"))["total"] > 100
 
 
-def test_control_without_the_locks_a_retry_fails(code, line, monkeypatch):
-    monkeypatch.setattr(
-        refunding,
-        "_lock",
-        lambda wanted: {
-            code.pk: code for code in CreditCode.objects.prefetch_related("grants")
-        },
-    )
+def test_control_without_the_locks_a_retry_fails(
+    code, line, monkeypatch, read_together
+):
+    monkeypatch.setattr(refunding, "_lock", read_together)
     failed = []
 
     def retry() -> None:
