@@ -29,10 +29,12 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
+from .orders import place_order
 from .shop import Learner, answer, errors, text_of, words
 
 Order = get_model("order", "Order")
 Basket = get_model("basket", "Basket")
+Range = get_model("offer", "Range")
 Source = get_model("payment", "Source")
 
 pytestmark = pytest.mark.django_db
@@ -289,6 +291,32 @@ def test_money_buys_the_same_access(learner):
     assert access.training == training
     assert (access.ends_at - access.starts_at).days == 90
     assert not Redemption.objects.exists()
+
+
+def test_what_is_yours_already_is_said_before_you_pay(learner, code):
+    endless, ending = make_training("Endless"), make_training("Mine", access_days=30)
+    for training in (endless, ending):
+        place_order(learner.user, (training.product, 1))
+    new = make_training("New")
+    for training in (endless, ending, new):
+        learner.add(training.product)
+
+    pages = [words(learner.basket_page()), words(text_of(learner.preview()))]
+
+    for page in pages:
+        assert page.count("You have access to this already.") == 1
+        assert page.count("Bought again, it lasts until") == 1
+
+
+def test_what_a_plan_opens_is_said_to_be_yours_already(learner):
+    everything = Range.objects.create(name="All", includes_all_products=True)
+    plan = make_training("Plan", kind="plan", plan_content=everything)
+    place_order(learner.user, (plan.product, 1))
+    only_for_money = make_training("Course", credits=None)
+
+    learner.add(only_for_money.product)
+
+    assert "You have access to this already." in words(learner.basket_page())
 
 
 def test_the_thank_you_page_is_shown_for_the_same_click_again(learner, code):
