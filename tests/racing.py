@@ -9,6 +9,9 @@ from typing import Any
 
 from django.db import connection
 
+from oscar_training_credits.credits import ledger, redemption
+from oscar_training_credits.credits.models import CreditCode, LedgerEntry
+
 PATIENCE = 30  # seconds
 
 
@@ -43,3 +46,30 @@ class Meeting:
         if not getattr(self.met, "once", False):
             self.met.once = True
             self.barrier.wait(timeout=PATIENCE)
+
+
+def take_locks_away(monkeypatch: Any, *, parties: int) -> None:
+    """Let all parties read the codes before any of them writes what it has read."""
+    everybody_has_read = Meeting(parties)
+
+    def unlocked_codes(code_ids: Any) -> list[CreditCode]:
+        codes = CreditCode.objects.filter(pk__in=list(code_ids))
+        read = list(codes.prefetch_related("grants"))
+        everybody_has_read()
+        return read
+
+    def take_what_was_read(
+        grant: Any, credits: int, *, redemption: Any, kind: str
+    ) -> LedgerEntry:
+        grant.remaining -= credits
+        grant.save(update_fields=["remaining"])
+        return LedgerEntry.objects.create(
+            grant=grant,
+            redemption=redemption,
+            kind=kind,
+            credits=-credits,
+            balance=grant.remaining,
+        )
+
+    monkeypatch.setattr(redemption, "locked_codes", unlocked_codes)
+    monkeypatch.setattr(ledger, "take", take_what_was_read)

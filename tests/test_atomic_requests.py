@@ -12,14 +12,11 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.checks import run_checks
-from django.db import connection
-from django.db.models.signals import post_save
 from django.urls import resolve, reverse
 from oscar.apps.order.signals import order_placed
 from oscar.core.loading import get_model
 
-from oscar_training_credits import signals
-from oscar_training_credits.credits.models import Access, Redemption
+from oscar_training_credits.credits.models import Redemption
 from oscar_training_credits.test.factories import (
     make_code,
     make_learner,
@@ -37,17 +34,15 @@ Order = get_model("order", "Order")
 Basket = get_model("basket", "Basket")
 
 committed = pytest.mark.django_db(transaction=True)
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.gateways")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.urls("tests.gateways"),
+    pytest.mark.usefixtures("atomic_requests"),
+]
 
 TEXT = "ACME-TEAM-2026"
 HELD, CAPTURED, RELEASED = Redemption.State
 THANKS = "/shop/checkout/thank-you/"
-
-
-@pytest.fixture(params=[True, False], ids=["on", "off"], autouse=True)
-def atomic_requests(request, monkeypatch):
-    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", request.param)
-    return request.param
 
 
 @pytest.fixture
@@ -165,44 +160,6 @@ def test_a_declined_card_leaves_nothing_behind_and_can_be_tried_again(
     assert (code.balance(), states()) == (100, [RELEASED])
     assert learner.place().url == THANKS
     assert code.balance() == 80
-
-
-def test_an_order_that_fails_after_the_charge_takes_nothing_and_is_told_of(
-    learner, code, monkeypatch
-):
-    told = []
-
-    def fail(**kwargs):
-        raise RuntimeError("A receiver of the site fails.")
-
-    def listen(**kwargs):
-        told.append(kwargs["sources"])
-
-    install(monkeypatch, Gateway())
-    post_save.connect(fail, sender=Order)
-    signals.money_taken_without_order.connect(listen)
-    try:
-        response = learner.place()
-    finally:
-        post_save.disconnect(fail, sender=Order)
-        signals.money_taken_without_order.disconnect(listen)
-
-    assert "A problem occurred" in errors(response)
-    assert not Order.objects.exists()
-    assert not Access.objects.exists()
-    assert (code.balance(), states()) == (100, [RELEASED])
-    assert [source.amount_debited for (source,) in told] == [Decimal("25.00")]
-    assert Basket.objects.get(owner=learner.user).status == Basket.OPEN
-
-
-def test_a_dead_mail_server_undoes_nothing(learner, code, monkeypatch, settings):
-    install(monkeypatch, Gateway())
-    settings.EMAIL_BACKEND = "tests.broken.EmailBackend"
-
-    response = learner.place()
-
-    assert response.url == THANKS
-    assert (code.balance(), states()) == (80, [CAPTURED])
 
 
 def test_who_pays_elsewhere_comes_back_to_an_order(learner, code, monkeypatch):
