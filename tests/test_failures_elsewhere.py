@@ -412,7 +412,7 @@ def test_a_debit_does_not_sum_up_the_ledger(learner, code):
 
 
 def test_ten_wrong_codes_from_one_address_lock_no_office_out(learner, code, settings):
-    """A permanent block by address after 10 misses locked a whole office or class out."""
+    """Elsewhere an address is blocked for ever, and a whole office or class with it."""
     settings.TRAINING_CREDITS_THROTTLE = {"network": "10/h"}
     remove(code)
     stranger = Learner()

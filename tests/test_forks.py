@@ -16,7 +16,6 @@ import pytest
 from .sites import forking
 
 ROOT = Path(__file__).parent.parent
-TESTS = Path(__file__).parent
 PYTEST = "-m pytest -q --nomigrations --ds=tests.sites.forked -p no:cacheprovider"
 DECISIVE = [
     "sites/forked_tests.py",
@@ -28,27 +27,39 @@ DECISIVE = [
 ]
 
 
-@pytest.mark.parametrize("by_hand", [False, True], ids=["class loader", "by hand"])
-def test_a_site_with_forked_apps_sells_training(by_hand, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    forking.fork(by_hand=by_hand)
-    tests = [f"{ROOT}/tests/{path}" for path in DECISIVE]
+@pytest.fixture(scope="module")
+def running(tmp_path_factory):
+    """The tests of both sites, each in a process, at once."""
+    return {by_hand: start(tmp_path_factory, by_hand) for by_hand in (False, True)}
 
-    ran = subprocess.run(  # noqa: S603
+
+def start(tmp_path_factory, by_hand):
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        forking.fork(by_hand=by_hand)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"}
+    environment.pop("DATABASE_URL", None)
+    if by_hand:
+        environment["WIRED_BY_HAND"] = "1"
+    tests = [f"{ROOT}/tests/{path}" for path in DECISIVE]
+    return subprocess.Popen(  # noqa: S603
         [
             sys.executable,
             *PYTEST.split(),
             f"--config-file={ROOT}/pyproject.toml",
             *tests,
         ],
-        env={
-            **{name: os.environ[name] for name in os.environ if name != "DATABASE_URL"},
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}",
-            "WIRED_BY_HAND": "1" if by_hand else "",
-        },
-        capture_output=True,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
     )
 
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["class loader", "by hand"])
+def test_a_site_with_forked_apps_sells_training(running, by_hand):
+    said, _none = running[by_hand].communicate()
+
+    assert running[by_hand].returncode == 0, said
