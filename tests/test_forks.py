@@ -42,6 +42,7 @@ def start(tmp_path_factory, by_hand):
     environment.pop("DATABASE_URL", None)
     if by_hand:
         environment["WIRED_BY_HAND"] = "1"
+    config = f"--config-file={ROOT}/pyproject.toml"
     tests = [f"{ROOT}/tests/{path}" for path in DECISIVE]
     return subprocess.Popen(  # noqa: S603
         [
