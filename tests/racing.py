@@ -8,9 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.db import connection
+from oscar.core.loading import get_model
 
 from oscar_training_credits.credits import ledger, redemption
 from oscar_training_credits.credits.models import CreditCode, LedgerEntry
+from oscar_training_credits.shop import orders, placement
 
 PATIENCE = 30  # seconds
 
@@ -73,3 +75,26 @@ def take_locks_away(monkeypatch: Any, *, parties: int) -> None:
 
     monkeypatch.setattr(redemption, "locked_codes", unlocked_codes)
     monkeypatch.setattr(ledger, "take", take_what_was_read)
+
+
+def take_basket_lock_away(monkeypatch: Any, *, parties: int) -> None:
+    """Let all parties find the basket open, then no order, before any one writes."""
+    all_found_it_open, all_found_no_order = Meeting(parties), Meeting(parties)
+    Basket = get_model("basket", "Basket")
+    refuse_ordered = orders.refuse_ordered
+
+    def read_basket_first(basket: Any) -> Any:
+        read = Basket.objects.get(pk=basket.pk)
+        all_found_it_open()
+        return read
+
+    def read_basket(basket: Any) -> Any:
+        read = Basket.objects.get(pk=basket.pk)
+        refuse_ordered(basket)
+        all_found_no_order()
+        return read
+
+    monkeypatch.setattr(placement, "lock_basket", read_basket_first)
+    monkeypatch.setattr(orders, "lock_basket", read_basket)
+    monkeypatch.setattr(orders, "refuse_ordered", lambda basket: None)
+    monkeypatch.setattr(placement, "placed_order", lambda basket: None)

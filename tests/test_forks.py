@@ -45,12 +45,7 @@ def start(tmp_path_factory, by_hand):
     config = f"--config-file={ROOT}/pyproject.toml"
     tests = [f"{ROOT}/tests/{path}" for path in DECISIVE]
     return subprocess.Popen(  # noqa: S603
-        [
-            sys.executable,
-            *PYTEST.split(),
-            f"--config-file={ROOT}/pyproject.toml",
-            *tests,
-        ],
+        [sys.executable, *PYTEST.split(), config, *tests],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

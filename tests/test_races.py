@@ -20,7 +20,6 @@ from oscar_training_credits.credits.models import (
     LedgerEntry,
     Redemption,
 )
-from oscar_training_credits.shop import orders, placement
 from oscar_training_credits.test.factories import (
     make_code,
     make_learner,
@@ -30,7 +29,7 @@ from oscar_training_credits.test.factories import (
 
 from .gateways import Redirecting, install
 from .pages import make_course
-from .racing import Meeting, at_once, take_locks_away
+from .racing import at_once, take_basket_lock_away, take_locks_away
 from .shop import Learner, shown_in, text_of
 
 Order = get_model("order", "Order")
@@ -116,24 +115,7 @@ def test_two_tabs_confirm_one_basket_once(training, hot_code):
 
 
 def test_control_without_the_basket_lock_a_tab_fails(training, hot_code, monkeypatch):
-    every_tab_found_it_open, every_tab_found_no_order = Meeting(8), Meeting(8)
-
-    def read_basket_first(basket):
-        read = Basket.objects.get(pk=basket.pk)
-        every_tab_found_it_open()
-        return read
-
-    def read_basket(basket):
-        read = Basket.objects.get(pk=basket.pk)
-        refuse_ordered(basket)
-        every_tab_found_no_order()
-        return read
-
-    refuse_ordered = orders.refuse_ordered
-    monkeypatch.setattr(placement, "lock_basket", read_basket_first)
-    monkeypatch.setattr(orders, "lock_basket", read_basket)
-    monkeypatch.setattr(orders, "refuse_ordered", lambda basket: None)
-    monkeypatch.setattr(placement, "placed_order", lambda basket: None)
+    take_basket_lock_away(monkeypatch, parties=8)
     learner = Learner(make_learner())
     learner.add(training.product)
     learner.apply(TEXT)
