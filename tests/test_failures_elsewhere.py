@@ -202,6 +202,28 @@ def test_one_payment_is_executed_twice_at_once(come_back, code):
     assert {answer.status_code for answer in answers} == {302}
 
 
+def test_a_payment_that_another_request_has_just_ended_takes_nothing_more(
+    learner, code, monkeypatch
+):
+    gateway = install(monkeypatch, Redirecting())
+    learner.add(make_product(price="25.00"))
+    learner.place()
+    back = reverse("gateway-return")
+    answers = []
+
+    def come_back_meanwhile(**kwargs):
+        pre_payment.disconnect(come_back_meanwhile)
+        answers.append(learner.client.get(back))
+
+    pre_payment.connect(come_back_meanwhile)
+    answers.append(learner.client.get(back))
+
+    assert [answer.url for answer in answers] == [THANKS, THANKS]
+    assert Redemption.objects.get().state == CAPTURED
+    assert gateway.charged == [Decimal("25.00")]
+    assert code.balance() == 80
+
+
 @race
 def test_control_without_the_baskets_lock_one_payment_fails(come_back, monkeypatch):
     take_basket_lock_away(monkeypatch, parties=4)

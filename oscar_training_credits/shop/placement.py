@@ -65,11 +65,13 @@ class OrderPlacementMixin(Extension):
         """Hold the credits that pay for `basket` while its other money is paid.
 
         Raises:
+            BasketAlreadyOrdered: another request has paid and ordered it meanwhile.
             OrderRefused: they no longer settle the lines as these are priced.
         """
         minutes = timedelta(minutes=settings.HOLD_MINUTES)
         with transaction.atomic():
             lock_basket(basket)
+            refuse_ordered(basket)
             if redemption.held_for(basket):
                 return
             quote = redemption.locked_quote(
