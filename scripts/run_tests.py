@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     races = 0
     if not os.environ.get("DATABASE_URL", "").startswith(("postgres", "pgsql")):
         print("The races, on PostgreSQL:", flush=True)
-        races = run(sys.executable, "scripts/with_postgres.py", *pytest, "-m postgres")
+        races = run(sys.executable, "scripts/with_postgres.py", *pytest, "-m races")
         if races == NO_TESTS:
             races = 0
         print("\nEverything else:", flush=True)

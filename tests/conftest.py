@@ -16,7 +16,7 @@ NO_BROWSER = (
     "no Chromium or Chrome was found, and none could be installed; "
     "install one (Debian: apt-get install chromium) and run again"
 )
-NO_POSTGRES = "races need row locks: `make test` runs this on a PostgreSQL of its own"
+NO_ROW_LOCKS = "races need row locks: `make test` runs this on a PostgreSQL of its own"
 LOOPBACK = {"127.0.0.1", "localhost"}
 MIGRATED_KEPT = 3
 
@@ -43,11 +43,12 @@ def pytest_collection_modifyitems(
 ) -> None:
     from django.db import connection
 
+    has_row_locks = connection.features.has_select_for_update
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-        if item.get_closest_marker("postgres") and connection.vendor != "postgresql":
-            item.add_marker(pytest.mark.skip(reason=NO_POSTGRES))
+        if item.get_closest_marker("races") and not has_row_locks:
+            item.add_marker(pytest.mark.skip(reason=NO_ROW_LOCKS))
     # Last, because Playwright's event loop stays in this thread from its first test
     # on. A stable sort keeps pytest-django's order otherwise.
     items.sort(key=is_browser_test)

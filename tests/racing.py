@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import connection, connections
 
 PATIENCE = 30  # seconds
+
+# A child goes on where its parent stood, with all that was patched and prepared.
+fork = multiprocessing.get_context("fork")
 
 
 def at_once(steps: list[Callable[[], Any]]) -> list[Any]:
@@ -28,15 +34,61 @@ def at_once(steps: list[Callable[[], Any]]) -> list[Any]:
         return list(pool.map(run, steps))
 
 
+def at_once_in_processes(steps: list[Callable[[], Any]]) -> list[Any]:
+    """Take all steps at the same moment, each in a process of its own.
+
+    What they return, or raise, comes back pickled.
+    """
+    barrier = fork.Barrier(len(steps))
+
+    def run(step: Callable[[], Any], answer: Any) -> None:
+        try:
+            connection.ensure_connection()
+            barrier.wait(timeout=PATIENCE)
+            outcome = (step(), None)
+        except Exception as error:
+            outcome = (None, error)
+        connection.close()
+        answer.send(outcome)
+
+    pipes = [fork.Pipe(duplex=False) for _ in steps]
+    children = [
+        fork.Process(target=run, args=(step, answer))
+        for step, (_result, answer) in zip(steps, pipes, strict=True)
+    ]
+    with without_connections():
+        for child in children:
+            child.start()
+    for _result, answer in pipes:
+        answer.close()
+    outcomes = [result.recv() for result, _answer in pipes]
+    for child in children:
+        child.join()
+    for _value, error in outcomes:
+        if error:
+            raise error
+    return [value for value, _error in outcomes]
+
+
+@contextmanager
+def without_connections() -> Any:
+    """Fork in here: a child must not inherit what its parent talks to a server with."""
+    connections.close_all()
+    with warnings.catch_warnings():
+        # From 3.12 on; what other threads there may be hold no lock of ours.
+        warnings.filterwarnings("ignore", ".*use of fork", DeprecationWarning)
+        yield
+
+
 class Meeting:
-    """Where the threads of a negative control wait for each other, once each.
+    """Where the racers of a negative control wait for each other, once each.
 
     A control shows what happens when all have read before any of them writes. Left
     to chance, a busy machine runs them one after the other and nothing goes wrong.
     """
 
     def __init__(self, parties: int) -> None:
-        self.barrier = threading.Barrier(parties)
+        self.barrier = fork.Barrier(parties)  # good for threads, too
         self.met = threading.local()
 
     def __call__(self) -> None:

@@ -39,7 +39,7 @@ Order = get_model("order", "Order")
 Basket = get_model("basket", "Basket")
 
 pytestmark = [
-    pytest.mark.postgres,
+    pytest.mark.races,
     pytest.mark.django_db(transaction=True),
     pytest.mark.urls("tests.gateways"),
 ]

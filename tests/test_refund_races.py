@@ -36,7 +36,7 @@ from .racing import Meeting, at_once
 
 Order = get_model("order", "Order")
 
-pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.races, pytest.mark.django_db(transaction=True)]
 
 TEXT = "ACME-TEAM-2026"
 TRIES = 8

@@ -104,6 +104,31 @@ class PaymentDetailsViewMixin(Extension):
         except BasketUnderWay as twice:
             return self.wait_for_order(twice.basket_id)
 
+    def submit(
+        self,
+        user: Any,
+        basket: Any,
+        shipping_address: Any,
+        shipping_method: Any,
+        shipping_charge: Any,
+        billing_address: Any,
+        order_total: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        self.money_to_pay = money_of(order_total)
+        return super().submit(
+            user,
+            basket,
+            shipping_address,
+            shipping_method,
+            shipping_charge,
+            billing_address,
+            order_total,
+            *args,
+            **kwargs,
+        )
+
     def handle_payment(self, order_number: Any, total: Any, **kwargs: Any) -> Any:
         """Hold the credits, then let the site take the money that remains.
 

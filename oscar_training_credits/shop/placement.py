@@ -26,7 +26,7 @@ from .orders import (
     refuse_ordered,
     refuse_unless_priced_so,
 )
-from .quotes import is_frozen, items_of
+from .quotes import is_frozen, items_of, quote_of
 from .training import takes_part
 
 logger = logging.getLogger("training_credits")
@@ -38,6 +38,8 @@ class OrderPlacementMixin(Extension):
     request: Any
     checkout_session: Any
     _payment_sources: list[Any] | None
+    money_to_pay: Any = None
+    """The order's total in money; None where it is not known before the payment."""
 
     def freeze_basket(self, basket: Any) -> None:
         if not takes_part(basket):
@@ -50,7 +52,10 @@ class OrderPlacementMixin(Extension):
             # Who comes back from paying elsewhere knows that the basket is frozen.
             if is_frozen(now) and not is_frozen(basket):
                 raise BasketUnderWay(basket.pk)
-            super().freeze_basket(basket)
+            # Nothing comes between here and the order's transaction where credits
+            # pay for all: what is cut off in between leaves an open basket behind.
+            if self.money_to_pay != 0 or not quote_of(basket).covered:
+                super().freeze_basket(basket)
 
     def hold_credits(self, order_number: Any, basket: Any) -> None:
         """Hold the credits that pay for `basket` while its other money is paid.
@@ -91,6 +96,17 @@ class OrderPlacementMixin(Extension):
             if newer and newer != basket.pk:
                 move_codes(from_basket_id=newer, to_basket=basket)
         self.reprice_basket()
+
+    def reopen_basket(self, basket: Any) -> None:
+        """Let the learner try again with a basket whose payment came to no end.
+
+        Whatever is held for it is released. Safe to repeat; a basket that has become
+        an order stays one.
+        """
+        with transaction.atomic():
+            if is_frozen(lock_basket(basket)):
+                self.checkout_session.set_submitted_basket(basket)
+                self.restore_frozen_basket()
 
     def reprice_basket(self) -> None:
         """Let the basket show today's prices, codes and offers."""
