@@ -11,6 +11,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from tests import browsers, databases
+from tests.racing import at_once, at_once_in_processes
 
 NO_BROWSER = (
     "no Chromium or Chrome was found, and none could be installed; "
@@ -49,6 +50,8 @@ def pytest_collection_modifyitems(
             item.add_marker(pytest.mark.browser)
         if item.get_closest_marker("races") and not has_row_locks:
             item.add_marker(pytest.mark.skip(reason=NO_ROW_LOCKS))
+        if item.get_closest_marker("sqlite") and connection.vendor != "sqlite":
+            item.add_marker(pytest.mark.skip(reason="about SQLite's lock on its file"))
     # Last, because Playwright's event loop stays in this thread from its first test
     # on. A stable sort keeps pytest-django's order otherwise.
     items.sort(key=is_browser_test)
@@ -179,6 +182,12 @@ def nothing_counted():
 
     cache.clear()
     throttling._fallback.clear()
+
+
+@pytest.fixture(params=[at_once, at_once_in_processes], ids=["threads", "processes"])
+def race(request):
+    """What takes steps at the same moment: in threads, and in processes."""
+    return request.param
 
 
 @pytest.fixture

@@ -8,9 +8,12 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, connections
+
+from .shop import errors
 
 PATIENCE = 30  # seconds
 
@@ -32,6 +35,20 @@ def at_once(steps: list[Callable[[], Any]]) -> list[Any]:
 
     with ThreadPoolExecutor(len(steps)) as pool:
         return list(pool.map(run, steps))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a learner is told by a response; unlike that, it crosses processes."""
+
+    status_code: int
+    url: str
+    errors: str
+
+
+def told(response: Any) -> Told:
+    status_code = response.status_code
+    return Told(status_code, getattr(response, "url", ""), errors(response))
 
 
 def at_once_in_processes(steps: list[Callable[[], Any]]) -> list[Any]:
@@ -91,7 +108,9 @@ class Meeting:
         self.barrier = fork.Barrier(parties)  # good for threads, too
         self.met = threading.local()
 
-    def __call__(self) -> None:
-        if not getattr(self.met, "once", False):
-            self.met.once = True
-            self.barrier.wait(timeout=PATIENCE)
+    def __call__(self) -> int | None:
+        """Wait, and return a number that none of the others gets."""
+        if getattr(self.met, "once", False):
+            return None
+        self.met.once = True
+        return self.barrier.wait(timeout=PATIENCE)
