@@ -80,6 +80,7 @@ def kill_at(number: int, step: Callable[[], Any]) -> None:
     """Take a step in a process that is killed at this moment of it."""
 
     def live() -> None:
+        connection.ensure_connection()  # so that its own statements do not count
         with Life(dies_at=number).lived():
             step()
 
@@ -92,8 +93,8 @@ def kill_at(number: int, step: Callable[[], Any]) -> None:
 
 def spread(moments: list[str], count: int) -> list[int]:
     """Return the numbers of so many moments, and among them all that no SQL is."""
-    chosen = {n for n, name in enumerate(moments) if name.startswith(("before", "after"))}
-    others = [n for n in range(len(moments)) if n not in chosen]
-    rest = count - len(chosen)
-    chosen |= {others[n * len(others) // rest] for n in range(rest)}
-    return sorted(chosen)
+    numbers = range(len(moments))
+    special = [n for n in numbers if moments[n].startswith(("before", "after"))]
+    others = [n for n in numbers if n not in special]
+    rest = count - len(special)
+    return sorted([*special, *(others[n * len(others) // rest] for n in range(rest))])

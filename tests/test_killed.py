@@ -5,12 +5,13 @@ What a transaction has not committed is gone; nothing else may be lost or done t
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
-from django.utils import timezone
 from oscar.core.loading import get_model
 
 from oscar_training_credits.credits.models import LedgerEntry, Redemption
@@ -26,7 +27,6 @@ from .killing import kill_at, moment, moments_of, spread
 from .shop import Learner, text_of, words
 
 Order = get_model("order", "Order")
-Basket = get_model("basket", "Basket")
 
 pytestmark = [
     pytest.mark.races,
@@ -72,32 +72,47 @@ class Terminal(Gateway):
         return written.count(order_number)
 
 
-def about_to_confirm(products: list[Any]) -> tuple[Learner, Any]:
+def about_to_confirm(products: list[Any]) -> tuple[Any, Any, Callable[[], Any]]:
+    """Return a new learner, the preview that they see, and their last click."""
     learner = Learner(make_learner())
     for product in products:
         learner.add(product)
-    learner.apply(TEXT)
-    return learner, learner.preview()
+    learner.client.post(reverse("training_credits:apply"), {"code": TEXT})
+    page = learner.preview()
+    return learner.user, page, lambda: learner.place(page)
 
 
-def killed_learners(products: list[Any], points: int = POINTS) -> Any:
+def killed_learners(products: list[Any]) -> Iterator[tuple[Any, Any, str]]:
     """Yield learners whose order died, each at another moment, with what they saw."""
     for _ in range(2):  # the first of all has more to do than the others
-        learner, page = about_to_confirm(products)
-        moments = moments_of(lambda: learner.place(page))
-    for number in spread(moments, points):
-        learner, page = about_to_confirm(products)
-        kill_at(number, lambda: learner.place(page))
-        yield learner.user, page, f"{number} of {len(moments)}: {moments[number][:90]}"
+        _user, _page, click = about_to_confirm(products)
+        moments = moments_of(click)
+    for number in spread(moments, POINTS):
+        user, page, click = about_to_confirm(products)
+        kill_at(number, click)
+        yield user, page, f"{number} of {len(moments)}: {moments[number][:90]}"
 
 
 def try_again(user: Any, page: Any) -> None:
     """Log in, send the form again, and go on from where the shop leads."""
     learner = Learner(user)
     answer = learner.place(page)
+    if "/orders/" in answer.url:
+        answer = taken_back(learner, answer.url)
     if answer.url != reverse("checkout:thank-you"):
         answer = learner.place()
     assert answer.url == reverse("checkout:thank-you")
+
+
+def taken_back(learner: Learner, waiting: str) -> Any:
+    """Wait for an order that nobody places, and take the basket back."""
+    assert "Your order is being placed" in words(text_of(learner.client.get(waiting)))
+    assert learner.client.post(waiting).url.startswith(waiting.partition("?")[0])
+    later = re.sub(r"since=(\d+)", lambda at: f"since={int(at[1]) - 60}", waiting)
+    page = words(text_of(learner.client.get(later)))
+    assert "Your order has not been finished" in page
+    assert "If you have paid already, do not pay again" in page
+    return learner.client.post(later)
 
 
 def assert_ordered_once(user: Any, died: str) -> None:
@@ -118,3 +133,35 @@ def test_a_killed_order_is_placed_once_by_the_next_try(code, products):
     call_command("check_ledger")
     assert Order.objects.count() == POINTS + 2
     assert code.balance() == 100_000 - 20 * (POINTS + 2)
+
+
+@pytest.fixture
+def terminal(monkeypatch, tmp_path):
+    return install(monkeypatch, Terminal(tmp_path / "charges"))
+
+
+@pytest.fixture
+def mixed(products):
+    """What costs 20 credits and £25."""
+    return [*products, make_product(price="25.00")]
+
+
+def test_a_killed_order_with_a_charge_is_placed_once(code, mixed, terminal):
+    charged_twice = []
+    for user, page, died in killed_learners(mixed):
+        call_command("check_ledger")
+
+        try_again(user, page)
+
+        assert_ordered_once(user, died)
+        number = Order.objects.get(user=user).number
+        # Under one number: a gateway that knows its orders takes the money once.
+        if terminal.charges_for(number) == 2:
+            charged_twice.append(died)
+        else:
+            assert terminal.charges_for(number) == 1, died
+    call_command("check_ledger")
+    assert not Redemption.objects.filter(state="held").exists()
+    assert code.balance() == 100_000 - 20 * (POINTS + 2)
+    assert charged_twice[0].endswith("after the charge")
+    assert charged_twice[-1].endswith("before COMMIT")

@@ -21,6 +21,7 @@ from ..credits.applying import move_codes
 from ..mixins import Extension
 from .exceptions import BasketAlreadyOrdered, BasketUnderWay
 from .orders import (
+    REFERENCE,
     lock_basket,
     placed_order,
     refuse_ordered,
@@ -51,7 +52,7 @@ class OrderPlacementMixin(Extension):
             refuse_ordered(basket)
             # Who comes back from paying elsewhere knows that the basket is frozen.
             if is_frozen(now) and not is_frozen(basket):
-                raise BasketUnderWay(basket.pk)
+                raise BasketUnderWay(basket)
             # Nothing comes between here and the order's transaction where credits
             # pay for all: what is cut off in between leaves an open basket behind.
             if self.money_to_pay != 0 or not quote_of(basket).covered:
@@ -61,11 +62,13 @@ class OrderPlacementMixin(Extension):
         """Hold the credits that pay for `basket` while its other money is paid.
 
         Raises:
+            BasketAlreadyOrdered: with the order that the basket has become.
             OrderRefused: they no longer settle the lines as these are priced.
         """
         minutes = timedelta(minutes=settings.HOLD_MINUTES)
         with transaction.atomic():
             lock_basket(basket)
+            refuse_ordered(basket)
             if redemption.held_for(basket):
                 return
             quote = redemption.locked_quote(
@@ -125,6 +128,7 @@ class OrderPlacementMixin(Extension):
         try:
             return place(order_number, user, basket, *args, **kwargs)
         except BasketAlreadyOrdered as again:
+            self.report_second_payment(order_number, basket, again.order)
             return self.show_order(again.order)
         except Exception:
             # Whatever fails after the order was committed (mail, a receiver) must
@@ -141,6 +145,20 @@ class OrderPlacementMixin(Extension):
         sources = list(self._payment_sources or [])
         if sources:
             logger.error("Order %s: paid, but it could not be placed", order_number)
+            signals.money_taken_without_order.send_robust(
+                type(self), order_number=order_number, basket=basket, sources=sources
+            )
+
+    def report_second_payment(self, order_number: Any, basket: Any, order: Any) -> None:
+        """Tell the site of money taken for an order that had been paid already."""
+        noted = set(order.sources.values_list("reference", flat=True))
+        sources = list(self._payment_sources or [])
+        if all(source.reference in noted for source in sources):
+            return
+        logger.error("Order %s: paid, but it had been placed already", order.number)
+        # Oscar notes sources after the order's commit. Where there are none yet, these
+        # may well be its own, asked for a second time: not to be refunded unseen.
+        if any(not reference.startswith(REFERENCE) for reference in noted):
             signals.money_taken_without_order.send_robust(
                 type(self), order_number=order_number, basket=basket, sources=sources
             )
