@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
 
-from oscar_training_credits.credits import access, ledger, redemption
+from oscar_training_credits.credits import giving, ledger, redemption
 from oscar_training_credits.credits.models import (
     CreditCode,
     CreditGrant,
@@ -355,13 +355,13 @@ def test_one_learner_has_two_orders_at_once(two_orders_of_one_learner, race):
 def test_control_locked_after_the_order_one_learners_orders_deadlock(
     two_orders_of_one_learner, monkeypatch, race
 ):
-    both_are_written, lock = Meeting(2), access.running_until
+    both_are_written, lock = Meeting(2), giving.running_until
 
     def write_first(**kwargs):
         both_are_written()
         lock(kwargs["instance"].user, [])
 
-    monkeypatch.setattr(access, "running_until", lambda *args: {})
+    monkeypatch.setattr(giving, "running_until", lambda *args: {})
     post_save.connect(write_first, sender=Order)
     try:
         race(two_orders_of_one_learner)
