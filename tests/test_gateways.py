@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,9 +10,11 @@ import pytest
 from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
+from oscar.apps.checkout.signals import pre_payment
 from oscar.apps.payment.exceptions import PaymentError
 from oscar.core.loading import get_model
 
+from oscar_training_credits import signals
 from oscar_training_credits.credits import redemption
 from oscar_training_credits.credits.issuing import set_state
 from oscar_training_credits.credits.models import CreditGrant, LedgerEntry, Redemption
@@ -24,6 +27,7 @@ from oscar_training_credits.test.factories import (
 )
 
 from .gateways import Declining, Gateway, Redirecting, install
+from .pages import make_course
 from .shop import Learner, errors, text_of, words
 
 Order = get_model("order", "Order")
@@ -286,3 +290,166 @@ def test_nobody_waits_for_the_order_of_another(learner, code, away):
     page = other.client.get(reverse("training_credits:under-way", args=[basket.pk]))
 
     assert page.status_code == 404
+
+
+def waiting_since(seconds: int, address: str) -> str:
+    """Return the address of the waiting page for who came so much earlier."""
+    page, since = address.split("=")
+    return f"{page}={int(since) - seconds}"
+
+
+def test_who_left_the_payment_is_led_back_to_the_order(learner, code, away):
+    learner.place()
+    notice = learner.basket_page()
+    (address,) = re.findall(r'href="([^"]*/orders/[^"]*)"', notice)
+
+    waiting = learner.client.get(address)
+    page = learner.client.get(waiting_since(60, address))
+    back = learner.client.post(waiting_since(60, address))
+
+    assert "An order of yours has not been finished" in words(notice)
+    assert "Your order is being placed" in words(text_of(waiting))
+    assert "Go back to the order" in words(text_of(page))
+    assert (code.balance(), states()) == (100, [RELEASED])
+    assert "20 credits taken, 80 credits left" in words(learner.basket_page())
+    assert back.url == reverse("checkout:preview")
+
+
+def test_a_basket_taken_back_can_be_ordered(learner, code, away, monkeypatch):
+    address = waiting_since(60, waiting_address_of(learner))
+    learner.client.post(address)
+    gateway = install(monkeypatch, Gateway())
+
+    learner.place()
+
+    assert gateway.charged == [Decimal("25.00")]
+    assert states() == [RELEASED, CAPTURED]
+    assert learner.order().lines.count() == 2
+    assert learner.client.post(address).url == reverse("checkout:thank-you")
+    assert_balanced()
+
+
+def waiting_address_of(learner: Learner) -> str:
+    """Leave the payment, and send the form again."""
+    page = learner.preview()
+    learner.place(page)
+    return str(learner.place(page).url)
+
+
+def test_what_was_added_meanwhile_is_in_the_basket_taken_back(learner, code, away):
+    address = waiting_address_of(learner)
+    learner.add(make_product(price="10.00"))
+
+    learner.client.post(waiting_since(60, address))
+
+    assert Basket.open.get(owner=learner.user).num_lines == 3
+
+
+def test_a_basket_is_not_taken_back_from_a_click_at_work(learner, code, away):
+    address = waiting_address_of(learner)
+
+    answer = learner.client.post(waiting_since(30, address))
+
+    assert answer.url == address
+    assert states() == [HELD]
+    assert not Basket.open.filter(owner=learner.user, lines__isnull=False).exists()
+
+
+@pytest.mark.parametrize("since", ["", "?since=", "?since=-1", "?since=soon"])
+def test_an_address_that_does_not_say_since_when_waits(learner, code, away, since):
+    page = waiting_address_of(learner).partition("?")[0]
+
+    learner.client.post(page + since)
+
+    assert states() == [HELD]
+
+
+def test_nobody_takes_the_basket_of_another_back(learner, code, away):
+    address = waiting_since(60, waiting_address_of(learner))
+    other = Learner(make_learner())
+
+    assert other.client.post(address).status_code == 404
+    assert states() == [HELD]
+
+
+def test_a_purchase_on_a_course_page_is_not_taken_back(learner, code, training):
+    course = make_course(training.product, credits=20, credit_only=True)
+    apply = reverse("training_credits:express-apply", args=[course.training.pk])
+    learner.client.post(apply, {"code": TEXT})
+    basket = Basket.objects.get(status=Basket.FROZEN)
+
+    page = reverse("training_credits:under-way", args=[basket.pk])
+
+    assert learner.client.post(f"{page}?since=0").status_code == 404
+
+
+def test_a_payment_that_ends_after_the_basket_was_taken_back_is_ordered(
+    learner, code, gateway, monkeypatch
+):
+    page = learner.preview()
+
+    def charge_slowly(view, order_number, total):
+        address = waiting_since(60, str(learner.place(page).url))
+        learner.client.post(address)
+        gateway.charge(view, order_number, total)
+
+    monkeypatch.setattr(gateway, "handle_payment", charge_slowly)
+
+    response = learner.place(page)
+
+    assert response.url == reverse("checkout:thank-you")
+    assert states() == [RELEASED, CAPTURED]
+    assert code.balance() == 80
+    assert_balanced()
+
+
+def test_a_payment_for_an_order_that_was_paid_meanwhile_is_to_be_refunded(
+    learner, code, gateway, monkeypatch
+):
+    page, told = learner.preview(), []
+
+    def charge_once_more(view, order_number, total):
+        monkeypatch.setattr(gateway, "handle_payment", gateway.charge)
+        learner.client.post(waiting_since(60, str(learner.place(page).url)))
+        learner.place()
+        gateway.charge(view, f"{order_number}-again", total)
+
+    def listen(sender, **kwargs):
+        told.append([source.reference for source in kwargs["sources"]])
+
+    monkeypatch.setattr(gateway, "handle_payment", charge_once_more)
+    signals.money_taken_without_order.connect(listen)
+    try:
+        response = learner.place(page)
+    finally:
+        signals.money_taken_without_order.disconnect(listen)
+
+    order = Order.objects.get()
+    assert response.url == reverse("checkout:thank-you")
+    assert told == [[f"card-{order.number}-again"]]
+    assert code.balance() == 80
+    assert_balanced()
+
+
+def test_who_comes_back_twice_at_once_is_held_for_once(learner, code, away):
+    learner.place()
+    Redemption.objects.update(expires_at=timezone.now())
+    redemption.release_expired()
+    back = reverse("gateway-return")
+    others = []
+
+    def come_back_too(**kwargs):
+        if not others:
+            others.append(None)
+            learner.client.get(back)
+
+    pre_payment.connect(come_back_too)
+    try:
+        response = learner.client.get(back)
+    finally:
+        pre_payment.disconnect(come_back_too)
+
+    assert response.url == reverse("checkout:thank-you")
+    assert away.charged == [Decimal("25.00")]
+    assert states() == [RELEASED, CAPTURED]
+    assert code.balance() == 80
