@@ -61,11 +61,11 @@ class OrderPlacementMixin(Extension):
         minutes = timedelta(minutes=settings.HOLD_MINUTES)
         with transaction.atomic():
             lock_basket(basket)
-            if redemption.held_for(basket):
-                return
             quote = redemption.locked_quote(
                 items_of(basket), basket=basket, learner=basket.owner
             )
+            if quote.holds:
+                return
             refuse_unless_priced_so(basket, quote)
             redemption.hold(
                 quote,
