@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -39,13 +39,19 @@ class LineRow:
     credits: int | None
     """Credits that it takes or, credit-only, waits for; None if it costs money."""
     is_covered: bool
-    already: str
-    """What a learner is told who has access already; empty for others."""
 
     @property
     def has_choice(self) -> bool:
         """Credits and money could both pay for it."""
         return self.item is not None and not self.item.credit_only
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyRow:
+    """What a learner is told of training in the basket that is theirs already."""
+
+    title: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class BasketBox:
     total: Any
     notice: str
     """What stands in the way of the order, or is lacking; may be empty."""
+    already: list[AlreadyRow] = field(default_factory=list)
 
     @property
     def money_due(self) -> Any:
@@ -82,21 +89,31 @@ def basket_box(basket: Any, *, total: Any = None) -> BasketBox | None:
         return BasketBox(Quote((), (), ()), [], [], total, "")
     quote = quote_of(basket)
     items = {item.key: item for item in quote.items}
-    held = _held(basket, quote)
-    lines = [
-        _line_row(line, items.get(line.pk), quote, held) for line in basket.all_lines()
-    ]
-    return BasketBox(quote, lines, code_rows(quote), total, notice(quote))
+    lines = [_line_row(line, items.get(line.pk), quote) for line in basket.all_lines()]
+    return BasketBox(
+        quote, lines, code_rows(quote), total, notice(quote), already_yours(basket)
+    )
 
 
-def _held(basket: Any, quote: Quote) -> dict[int, Standing]:
-    """Return how the basket's owner stands with its training, if they have any."""
-    trainings = trainings_of(basket)
+def already_yours(basket: Any) -> list[AlreadyRow]:
+    """Return what the owner of `basket` is told of its training that is theirs.
+
+    No query more for those who have no training yet.
+    """
+    trainings, quote = trainings_of(basket), quote_of(basket)
     known = any(item.has_training for item in quote.items)
     # Of training that takes no credits the quote knows nothing.
     if not basket.owner or not (known or len(trainings) > len(quote.items)):
-        return {}
-    return access.standings(basket.owner, trainings)
+        return []
+    held = access.standings(basket.owner, trainings)
+    notes = {
+        each: already_note(each, held.get(each.pk, STRANGER)) for each in trainings
+    }
+    return [
+        AlreadyRow(training.product.get_title(), note)
+        for training, note in notes.items()
+        if note
+    ]
 
 
 def code_rows(quote: Quote) -> list[CodeRow]:
@@ -211,10 +228,7 @@ def _shown_terms(source: Any, product: Any, request: Any) -> TrainingProduct | N
     return training_of(product)
 
 
-def _line_row(
-    line: Any, item: Item | None, quote: Quote, held: dict[int, Standing]
-) -> LineRow:
-    training = training_of(line.product)
+def _line_row(line: Any, item: Item | None, quote: Quote) -> LineRow:
     covered = line.pk in quote.covered
     in_credits = item and (covered or item.credit_only)
     return LineRow(
@@ -222,7 +236,4 @@ def _line_row(
         item=item,
         credits=item.credits if item and in_credits else None,
         is_covered=covered,
-        already=already_note(training, held.get(training.pk, STRANGER))
-        if training
-        else "",
     )
