@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 from oscar.apps.checkout.signals import pre_payment
 from oscar.apps.payment.exceptions import PaymentError
-from oscar.core.loading import get_model
+from oscar.core.loading import get_class, get_model
 
-from oscar_training_credits import signals
+from oscar_training_credits import api, signals
 from oscar_training_credits.credits import redemption
-from oscar_training_credits.credits.issuing import set_state
+from oscar_training_credits.credits.issuing import add_grant, set_state
 from oscar_training_credits.credits.models import CreditGrant, LedgerEntry, Redemption
 from oscar_training_credits.shop.training import sell_as_training
 from oscar_training_credits.test.factories import (
@@ -27,6 +27,7 @@ from oscar_training_credits.test.factories import (
 )
 
 from .gateways import Declining, Gateway, Redirecting, install
+from .orders import place_order
 from .pages import make_course
 from .shop import Learner, errors, text_of, words
 
@@ -152,6 +153,26 @@ def test_after_a_failure_the_next_try_works(learner, code, monkeypatch):
     assert list(attempts) == [1, 2]
 
 
+def test_the_confirmation_can_be_sent_again(learner, code, gateway, mailoutbox):
+    """As the manual says."""
+    learner.place()
+    order = learner.order()
+    context = {
+        "user": order.user,
+        "order": order,
+        "lines": order.lines.all(),
+        "status_path": reverse("customer:order", args=[order.number]),
+    }
+    dispatcher = get_class("order.utils", "OrderDispatcher")()
+
+    dispatcher.send_order_placed_email_for_user(order, context)
+
+    first, again = mailoutbox
+    assert (first.to, first.subject) == (again.to, again.subject)
+    assert "20 credits" in again.body
+    assert code.balance() == 80
+
+
 @pytest.fixture
 def away(monkeypatch):
     return install(monkeypatch, Redirecting())
@@ -209,6 +230,19 @@ def test_who_never_comes_back_locks_nobody_out(learner, code, away, training):
     assert code.balance() == 10
 
 
+def test_nobody_is_locked_out_beside_credits_that_expired(
+    learner, code, away, training
+):
+    code.grants.update(credits=20, remaining=20)
+    learner.place()
+    Redemption.objects.update(expires_at=timezone.now())
+    add_grant(code, 5, expires_at=timezone.now())
+    other = Learner(make_learner())
+    other.add(training.product)
+
+    assert "20 credits available, 0 left" in other.apply(TEXT)
+
+
 def test_who_comes_back_too_late_is_not_given_what_others_have_spent(
     learner, code, away, training
 ):
@@ -227,6 +261,49 @@ def test_who_comes_back_too_late_is_not_given_what_others_have_spent(
     assert away.charged == []
     assert not Order.objects.filter(user=learner.user).exists()
     assert code.balance() == 0
+
+
+@pytest.fixture
+def half(learner, code, training, away):
+    """A code that was to pay 5 of the 105 credits held by who went away.
+
+    Then the hold lapsed, and somebody else spent what the other code had held.
+    """
+    sell_as_training(training.product, credits=105, credit_only=True)
+    half = make_code(110, text="SECOND-2026")
+    learner.apply("SECOND-2026")
+    learner.place()
+    assert (code.balance(), half.balance()) == (0, 105)
+    Redemption.objects.update(expires_at=timezone.now())
+    other = Learner(make_learner())
+    other.add(make_training(credits=100, credit_only=True, price=None).product)
+    other.apply(TEXT)
+    other.place()
+    assert states() == [RELEASED, HELD, CAPTURED]
+    return half
+
+
+def test_half_a_hold_does_not_pay_the_whole(learner, half, away):
+    learner.client.get(reverse("gateway-return"))
+
+    assert learner.order().credit_redemptions.get().credits == 105
+    assert away.charged == [Decimal("25.00")]
+    assert half.balance() == 5
+    assert list(api.audit()) == []
+
+
+def test_half_a_hold_is_given_back_where_too_little_is_left(learner, half, away):
+    place_order(
+        make_learner(), (make_training(credits=9).product, 1), text="SECOND-2026"
+    )
+
+    back = learner.client.get(reverse("gateway-return"))
+
+    assert errors(back)
+    assert away.charged == []
+    assert learner.order() is None
+    assert half.balance() == 101
+    assert list(api.audit()) == []
 
 
 def test_expired_holds_are_released_at_once(learner, code, away):

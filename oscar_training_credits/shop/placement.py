@@ -78,11 +78,11 @@ class OrderPlacementMixin(Extension):
         with transaction.atomic():
             lock_basket(basket)
             refuse_ordered(basket)
-            if redemption.held_for(basket):
-                return
             quote = redemption.locked_quote(
                 items_of(basket), basket=basket, learner=basket.owner
             )
+            if quote.holds:
+                return
             refuse_unless_priced_so(basket, quote)
             redemption.hold(
                 quote,
