@@ -93,8 +93,8 @@ class NewProductForm(forms.Form):
     """Makes a product without leaving the page editor; it is on sale once published."""
 
     title = forms.CharField(label=_("Title"), max_length=255)
-    product_class = forms.ModelChoiceField(None, label=_("Product type"))
-    partner = forms.ModelChoiceField(
+    product_class: Any = forms.ModelChoiceField(None, label=_("Product type"))
+    partner: Any = forms.ModelChoiceField(
         None, label=_("Partner"), help_text=_("Who sells it.")
     )
     price = forms.DecimalField(

@@ -27,6 +27,7 @@ class TrainingPageForm(WagtailAdminPageForm):
     opened_terms = forms.CharField(required=False, widget=forms.HiddenInput)
     """The live terms when the form was opened."""
 
+    data: Any
     is_draft = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

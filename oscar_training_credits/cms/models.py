@@ -148,6 +148,11 @@ class TrainingPageMixin(models.Model):
     class Meta:
         abstract = True
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.follow_terms_page()
+        self.was_selling = self._sells_already()
+        super().save(*args, **kwargs)
+
     @property
     def training(self) -> TrainingProduct | None:
         """The live terms, from the one place where they are kept."""
@@ -213,15 +218,11 @@ class TrainingPageMixin(models.Model):
         if self.product and self.kind == Kind.PATH:
             refuse_listed(self.product)
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.follow_terms_page()
-        self.was_selling = self._sells_already()
-        super().save(*args, **kwargs)
-
     def _sells_already(self) -> bool:
         if self.pk is None or self.product is None:
             return False
-        live = type(self)._default_manager.filter(pk=self.pk, live=True)
+        model: Any = type(self)
+        live = model._default_manager.filter(pk=self.pk, live=True)
         return bool(live.filter(product=self.product).exists())
 
     @property
