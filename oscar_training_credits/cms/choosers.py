@@ -189,7 +189,7 @@ class TrainingChooserViewSet(ChooserViewSet):
     """Lets an editor pick a course that the shop sells, for a path."""
 
     model = TrainingProduct
-    icon = "openquote"
+    icon = "doc-full"
     choose_one_text = _("Choose a course")
     choose_another_text = _("Choose another course")
     edit_item_text = _("Edit this course")

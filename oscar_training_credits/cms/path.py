@@ -18,7 +18,7 @@ class CourseBlock(ChooserBlock):
     target_model = "training_credits.TrainingProduct"
 
     class Meta:
-        icon = "openquote"
+        icon = "doc-full"
         label = _("Course")
 
     @cached_property

@@ -73,7 +73,6 @@ class IndexPage(Page):
     content_panels = [*Page.content_panels, FieldPanel("intro")]
     search_fields = [*Page.search_fields, index.SearchField("intro")]
     parent_page_types = ["academy.HomePage"]
-    template = "academy/index_page.html"
 
     class Meta:
         abstract = True
@@ -86,6 +85,7 @@ class IndexPage(Page):
 
 class CourseIndexPage(IndexPage):
     subpage_types = ["academy.CoursePage"]
+    template = "academy/index_page.html"
 
     def listed(self):
         return CoursePage
@@ -93,6 +93,7 @@ class CourseIndexPage(IndexPage):
 
 class PathIndexPage(IndexPage):
     subpage_types = ["academy.PathPage"]
+    template = "academy/index_page.html"
 
     def listed(self):
         return PathPage
@@ -100,6 +101,7 @@ class PathIndexPage(IndexPage):
 
 class PlanIndexPage(IndexPage):
     subpage_types = ["academy.PlanPage"]
+    template = "academy/index_page.html"
 
     def listed(self):
         return PlanPage
@@ -192,7 +194,6 @@ class SeveralCoursesPage(TrainingPage):
     ]
     api_fields = [APIField("intro"), APIField("body")]
     subpage_types = []
-    template = "academy/several_courses_page.html"
 
     class Meta:
         abstract = True
@@ -214,6 +215,7 @@ class PathPage(SeveralCoursesPage):
     kind = kind_field(Kind.PATH)
 
     parent_page_types = ["academy.PathIndexPage"]
+    template = "academy/several_courses_page.html"
 
 
 class PlanPage(SeveralCoursesPage):
@@ -222,3 +224,4 @@ class PlanPage(SeveralCoursesPage):
     kind = kind_field(Kind.PLAN)
 
     parent_page_types = ["academy.PlanIndexPage"]
+    template = "academy/several_courses_page.html"
