@@ -509,6 +509,7 @@ def test_a_product_that_can_not_be_made_is_answered(editor, shop, typed, said):
 def test_a_shop_without_product_class_and_partner_says_what_is_lacking(editor):
     answer = create(editor, title="New")
 
+    assert 'id="id_title"' not in answer["htmlFragment"]  # which the page has
     said = words(answer["htmlFragment"])
     assert "The shop has no product type that needs no shipping" in said
     assert "The shop has no partner" in said

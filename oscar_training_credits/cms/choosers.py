@@ -107,7 +107,8 @@ class NewProductForm(forms.Form):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        # The page behind the window has a field with the id “id_title”, too.
+        super().__init__(*args, **{"auto_id": "new_product_%s", **kwargs})
         classes = get_model("catalogue", "ProductClass")._default_manager.filter(
             requires_shipping=False, track_stock=False
         )
