@@ -8,10 +8,12 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import override
 from oscar.core.loading import get_model
 from wagtail.models import Locale
 
 from oscar_training_credits import api
+from oscar_training_credits.cms.content import course_pages
 from oscar_training_credits.credits.models import TermsChange, TrainingProduct
 from oscar_training_credits.test.factories import (
     make_code,
@@ -179,6 +181,17 @@ def test_an_unpublished_page_takes_its_product_off_sale(editor, course):
     assert not is_on_sale(course.product)
     assert api.may_see(learner.user, course.training)
     assert terms_of(course.product) == (20, False, None)
+
+
+def test_whoever_has_what_is_off_sale_is_sent_to_a_page_that_is_there(editor, course):
+    learner = Learner(make_learner())
+    api.give_access(learner.user, course.training, reason="Goodwill")
+    editor.client.post(admin("unpublish", course.pk))
+
+    training = TrainingProduct.objects.get()
+    link = course_pages([training])[training.pk]
+
+    assert learner.client.get(link).status_code == 200
 
 
 def test_what_is_in_a_basket_can_not_be_bought_once_it_is_off_sale(editor, course):
@@ -384,6 +397,17 @@ def test_a_translation_follows_its_source(editor, course, translation):
 
     translation.refresh_from_db()
     assert (translation.product, translation.credits) == (other, 35)
+
+
+def test_learners_are_sent_to_the_page_in_their_language(editor, course, translation):
+    editor.publish(translation, slug="fondations")
+
+    links = []
+    for language in ("en-gb", "fr"):
+        with override(language):
+            links += course_pages([course.training]).values()
+
+    assert links == [course.url, translation.url]
 
 
 def test_a_product_is_on_sale_while_a_translation_sells_it(editor, course, translation):

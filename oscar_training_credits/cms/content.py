@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from wagtail.models import Locale
@@ -26,17 +26,19 @@ def course_pages(trainings: Iterable[TrainingProduct]) -> dict[int, str]:
     trainings = list(trainings)
     by_product = {each.product_id: each.pk for each in trainings}
     links = product_pages(trainings)
+    here = _language()
     for model in training_page_models():
         pages = model._default_manager.filter(product_id__in=by_product, live=True)
-        for page in sorted(pages.order_by("-pk"), key=_is_in_this_language):
+        # The last one wins: in this language, and the oldest of them.
+        for page in sorted(pages, key=lambda page: (page.locale_id == here, -page.pk)):
             links[by_product[page.product_id]] = page.get_url()
     return links
 
 
-def _is_in_this_language(page: Any) -> bool:
+def _language() -> int | None:
     if not getattr(settings, "WAGTAIL_I18N_ENABLED", False):
-        return False
-    return bool(page.locale_id == Locale.get_active().pk)
+        return None
+    return cast("int", Locale.get_active().pk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class OpenedCourse:
 
     training: TrainingProduct
     link: str
-    """The address of its page; empty if it has none."""
+    """The address of its page; empty if it is off sale."""
     standing: Standing
 
     @property
@@ -63,7 +65,11 @@ def opened_courses(page: Any, learner: Any) -> list[OpenedCourse]:
     links = course_pages(trainings)
     standings = access.standings(learner, trainings)
     return [
-        OpenedCourse(each, links.get(each.pk, ""), standings.get(each.pk, STRANGER))
+        OpenedCourse(
+            each,
+            links[each.pk] if each.product.is_public else "",
+            standings.get(each.pk, STRANGER),
+        )
         for each in trainings
     ]
 
