@@ -98,7 +98,7 @@ def test_an_editor_schedules_a_price(page, editor, course):
     page.get_by_role("button", name="Set schedule").click()
     soon = timezone.now() + timedelta(days=400)
     page.locator("#id_go_live_at").fill(f"{soon:%Y-%m-%d} 10:00")
-    page.get_by_role("button", name="Save schedule").click()
+    page.get_by_role("button", name="Save schedule").press("Enter")
     page.get_by_role("button", name="Edit schedule").wait_for()
     page.get_by_role("button", name="More actions").last.click()
     page.get_by_role("button", name="Schedule to publish").click()
