@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "haystack",
     # Wagtail
     "wagtail.contrib.redirects",
+    "wagtail.contrib.simple_translation",
     "wagtail.embeds",
     "wagtail.sites",
     "wagtail.users",
