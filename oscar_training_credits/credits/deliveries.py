@@ -12,7 +12,6 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -88,8 +87,13 @@ def write_news(access: Access, kind: str) -> None:
     transaction.
     """
     if settings.ACCESS_GRANTER:
-        delivery = _write(access, kind)
-        transaction.on_commit(partial(_try_at_once, delivery.pk), robust=True)
+        pk = _write(access, kind).pk
+
+        # Not a partial: Django asks for its name when it logs an error.
+        def try_at_once() -> None:
+            _try_at_once(pk)
+
+        transaction.on_commit(try_at_once, robust=True)
 
 
 def deliver_due(*, seconds: float | None = None) -> Round:
