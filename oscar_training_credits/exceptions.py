@@ -49,6 +49,10 @@ class CauseReused(TrainingCreditsError):
     """The cause stands for something else that was done; nothing was done now."""
 
 
+class NothingGained(TrainingCreditsError, ValueError):
+    """Access that was to be given would add nothing to what the learner has."""
+
+
 class DeliveryFailed(TrainingCreditsError):
     """For granters to raise: the news did not arrive, and is to be tried again.
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import signals
-from ..exceptions import CauseReused
+from ..exceptions import CauseReused, NothingGained
 from . import deliveries
 from .models import Access, AccessChange, Place, TrainingProduct
 from .terms import end_of, start_of
@@ -94,6 +94,12 @@ def running_until(
     return {pk: ends_at for pk, ends_at in ends if ends_at}
 
 
+def has_without_end(learner: AbstractBaseUser, training: TrainingProduct) -> bool:
+    """Tell whether the learner has `training` itself for ever, now or later on."""
+    rows = Access.objects.filter(learner_id=learner.pk, training=training)
+    return rows.filter(ends_at=None).exists()
+
+
 def begin_access(
     learner: AbstractBaseUser,
     training: TrainingProduct,
@@ -136,7 +142,8 @@ def give_access(
     what was given. Without one, what is given twice runs one after the other.
 
     Raises:
-        ValueError: nothing would be gained, or the reason is empty or too long.
+        NothingGained: it would end before it begins, or they have it without an end.
+        ValueError: the reason is empty or too long.
         CauseReused: the cause stands for another learner's access, or another
             training product.
     """
@@ -147,7 +154,9 @@ def give_access(
         return earlier
     period = period_of(training, at=timezone.now(), after=after, until=until)
     if period.is_empty:
-        raise ValueError("Access would end before it begins.")
+        raise NothingGained("Access would end before it begins.")
+    if has_without_end(learner, training):
+        raise NothingGained("They have access without an end.")
     given = _begin(learner, training, period)
     _record(
         given,
