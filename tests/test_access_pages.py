@@ -408,7 +408,7 @@ def test_staff_are_asked_before_access_ends(staff, given):
 
     text = words(text_of(asked))
     assert "End access now?" in text
-    assert "Lee Learner has access to Django Foundations until" in text
+    assert "Lee Learner: Django Foundations Access from" in text
     assert api.may_see(given.learner, given.training)
 
 

@@ -22,6 +22,7 @@ from ..credits.models import Access
 from ..exceptions import CauseReused, NothingGained
 from .access_forms import STATES, AccessSearchForm, EndForm, ExtendForm, GiveForm
 from .staff_pages import (
+    NO_WRAP,
     DashboardTable,
     SearchedTableView,
     StaffPageMixin,
@@ -45,14 +46,14 @@ def state_of(access: Access) -> str:
     return "running" if access.starts_at <= now else "to-come"
 
 
-def ground_of(access: Access) -> str:
+def ground_of(access: Any) -> str:
     """Return how somebody came to have access, with a link to the order."""
-    line = access.order_line or (access.place and access.place.order_line)
-    if line is None:
+    if access.order_line:
+        line, text = access.order_line, _("Order #%(number)s")
+    elif access.place:
+        line, text = access.place.order_line, _("Place, order #%(number)s")
+    else:
         return _("Given by staff")
-    text = (
-        _("Order #%(number)s") if access.order_line else _("Place, order #%(number)s")
-    )
     number = line.order.number
     address = reverse("dashboard:order-detail", args=[number])
     return format_html('<a href="{}">{}</a>', address, text % {"number": number})
@@ -68,8 +69,12 @@ class AccessTable(DashboardTable):
         verbose_name=gettext_lazy("Training"), order_by="training__product__title"
     )
     state = Column(verbose_name=gettext_lazy("State"), empty_values=(), orderable=False)
-    starts_at = Column(verbose_name=gettext_lazy("From"))
-    ends_at = Column(verbose_name=gettext_lazy("Until"), default=gettext_lazy("No end"))
+    starts_at = Column(attrs=NO_WRAP, verbose_name=gettext_lazy("From"))
+    ends_at = Column(
+        attrs=NO_WRAP,
+        verbose_name=gettext_lazy("Until"),
+        default=gettext_lazy("No end"),
+    )
     ground = Column(
         verbose_name=gettext_lazy("Had by"), empty_values=(), orderable=False
     )

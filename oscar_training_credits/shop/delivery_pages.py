@@ -23,6 +23,7 @@ from ..credits.deliveries import Result
 from ..credits.models import Delivery
 from .access_forms import PlainSelect
 from .staff_pages import (
+    NO_WRAP,
     DashboardTable,
     SearchedTableView,
     StaffPageMixin,
@@ -64,7 +65,7 @@ class DeliverySearchForm(forms.Form):
 
 
 class DeliveryTable(DashboardTable):
-    created_at = Column(verbose_name=gettext_lazy("Since"))
+    created_at = Column(attrs=NO_WRAP, verbose_name=gettext_lazy("Since"))
     learner = Column(
         accessor="access__learner",
         verbose_name=gettext_lazy("Learner"),
@@ -80,7 +81,9 @@ class DeliveryTable(DashboardTable):
     attempts = Column(verbose_name=gettext_lazy("Attempts"))
     error = Column(verbose_name=gettext_lazy("Last error"))
     next_attempt_at = Column(
-        verbose_name=gettext_lazy("Next attempt"), order_by="next_attempt_at"
+        attrs=NO_WRAP,
+        verbose_name=gettext_lazy("Next attempt"),
+        order_by="next_attempt_at",
     )
     again = TemplateColumn(
         template_name="training_credits/dashboard_try_again.html",

@@ -15,6 +15,7 @@ from oscar.views.decorators import check_permissions, permissions_required
 
 DashboardTable: Any = get_class("dashboard.tables", "DashboardTable")
 
+NO_WRAP = {"td": {"class": "text-nowrap"}}
 LEARNER_FIELDS = ("email", "first_name", "last_name")
 
 
