@@ -17,10 +17,10 @@ from .test_browser import WAYS, assert_accessible
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ALONE = {name: WAYS[name] for name in ("desktop", "phone without JavaScript")}
+SIZES = {name: WAYS[name] for name in ("desktop", "phone")}
 
 
-@pytest.fixture(params=ALONE.values(), ids=ALONE)
+@pytest.fixture(params=SIZES.values(), ids=SIZES)
 def browser_context_args(browser_context_args, request):
     return {**browser_context_args, **request.param}
 
