@@ -53,10 +53,12 @@ class OrderCreatorMixin(Extension):
             raise OrderRefused(_("Log in or register to buy training."))
         quote = redemption.locked_quote(items_of(basket), basket=basket, learner=user)
         refuse_unless_priced_so(basket, quote)
+        # Locks the learner, whom the order's row will refer to: on MariaDB that is a
+        # weaker lock, which two orders of one learner could get and not exchange.
+        self.access_ends = giving.running_until(user, trainings_of(basket))
         order = create(user, basket, *args, **kwargs)
         self.settlement = redemption.redeem(order, quote, learner=user)
         self.learner = user
-        self.access_ends = giving.running_until(user, trainings_of(basket))
         for taken in self.settlement.redemptions.values():
             record_source(order, taken)
         basket.submit()
