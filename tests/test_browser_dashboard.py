@@ -43,6 +43,7 @@ def with_granter(settings):
 
 
 def assert_ours_is_accessible(page):
+    page.wait_for_load_state()  # with its style sheets
     # The menu around it is Oscar's.
     assert_accessible(page, ".page-content")
     fits = "document.documentElement.scrollWidth <= window.innerWidth"
