@@ -287,7 +287,7 @@ class TrainingSummaryItem(SummaryItem):
     """How many training products there are, on the home of Wagtail's admin."""
 
     order = 400
-    template_name = "training_credits/admin_summary.html"
+    template_name = "training_credits/cms/admin_summary.html"
 
     def is_shown(self) -> bool:
         policy = ProductsView.permission_policy
