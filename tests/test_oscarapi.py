@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from oscar.apps.order.signals import order_placed
