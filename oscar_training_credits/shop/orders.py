@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
 from ..conf import settings
-from ..credits import access, redemption, wording
+from ..credits import giving, redemption, wording
 from ..credits.models import Redemption, TrainingProduct
 from ..credits.quoting import Quote
 from ..credits.redemption import Settlement
@@ -59,7 +59,7 @@ class OrderCreatorMixin(Extension):
         order = create(user, basket, *args, **kwargs)
         self.settlement = redemption.redeem(order, quote, learner=user)
         self.learner = user
-        self.access_ends = access.running_until(user, trainings_of(basket))
+        self.access_ends = giving.running_until(user, trainings_of(basket))
         for taken in self.settlement.redemptions.values():
             record_source(order, taken)
         basket.submit()
@@ -72,17 +72,27 @@ class OrderCreatorMixin(Extension):
         training = training_of(basket_line.product)
         if training:
             self.settle(order_line, basket_line)
-            self.give_access(order_line, training)
+            self.give_access(order_line, basket_line, training)
 
-    def give_access(self, order_line: Any, training: TrainingProduct) -> None:
-        given = access.begin_access(
+    def give_access(
+        self, order_line: Any, basket_line: Any, training: TrainingProduct
+    ) -> None:
+        given = giving.begin_access(
             self.learner,
             training,
             order_line=order_line,
             after=self.access_ends.get(training.pk),
+            until=self.code_end(basket_line),
         )
         if given.ends_at:
             self.access_ends[training.pk] = given.ends_at
+
+    def code_end(self, basket_line: Any) -> datetime | None:
+        """Return when the codes end that pay for a line and end access with them."""
+        takes = self.settlement.quote.takes if self.settlement else ()
+        codes = [take.grant.code for take in takes if take.key == basket_line.pk]
+        ends = [code.expires_at for code in codes if code.ends_access]
+        return min(filter(None, ends), default=None)
 
     def settle(self, order_line: Any, basket_line: Any) -> None:
         """Record what was taken for a line, if it is settled in credits."""

@@ -181,16 +181,15 @@ class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
     active_tab = "training"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        standings = access.standings(self.request.user)
-        trainings = TrainingProduct.objects.select_related("product").in_bulk(standings)
-        links = content_links(trainings.values())
+        holdings = access.holdings(self.request.user)
+        links = content_links(holdings)
         rows = [
             {
-                "title": trainings[pk].product.get_title(),
+                "title": training.product.get_title(),
                 "standing": standing,
-                "link": links.get(pk),
+                "link": links.get(training.pk),
             }
-            for pk, standing in standings.items()
+            for training, standing in holdings.items()
         ]
         rows.sort(key=lambda row: (not row["standing"].has_access, row["title"]))
         return super().get_context_data(rows=rows, **kwargs)

@@ -109,6 +109,11 @@ class CreditCode(models.Model):
         default=False,
         help_text=_("What is left after that order can't be spent."),
     )
+    ends_access = models.BooleanField(
+        _("access ends with the code"),
+        default=False,
+        help_text=_("Access bought with it ends when the code does, if not before."),
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -132,7 +137,14 @@ class CreditCode(models.Model):
                 | Q(expires_at=None)
                 | Q(expires_at__gt=F("starts_at")),
                 violation_error_message=_("It must end after it starts."),
-            )
+            ),
+            models.CheckConstraint(
+                name="training_credits_access_ends_with_code",
+                condition=Q(ends_access=False) | Q(expires_at__isnull=False),
+                violation_error_message=_(
+                    "Say until when the code is usable: access is to end then."
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
