@@ -31,7 +31,7 @@ class Standing:
     starts_at: datetime | None = None
     """Since when there is access or, if there is none now, from when there will be."""
     ends_at: datetime | None = None
-    """When access ends; None for never, or for no access at all."""
+    """When that access ends; None for never, or for no access at all."""
     ended_at: datetime | None = None
     """When the last access ended, if there is none now."""
 
@@ -42,7 +42,8 @@ class Standing:
 
     @property
     def is_endless(self) -> bool:
-        return self.has_access and self.ends_at is None
+        """Access that is running, or bought already, has no end."""
+        return self.starts_at is not None and self.ends_at is None
 
 
 STRANGER = Standing()
@@ -117,17 +118,16 @@ def standing_of(rows: Iterable[Access], *, at: datetime) -> Standing:
     """
     rows = sorted(rows, key=lambda row: (row.starts_at, row.pk))
     running = [row for row in rows if not row.has_ended(at)]
-    current = [row for row in running if row.starts_at <= at]
-    if current:
-        return Standing(
-            has_access=True,
-            starts_at=current[0].starts_at,
-            ends_at=end_of_run(running, at=at),
-        )
     ends = [row.ends_at for row in rows if row.ends_at and row.ends_at <= at]
+    if not running:
+        return Standing(ended_at=max(ends, default=None))
+    starts_at = running[0].starts_at
+    has_access = starts_at <= at
     return Standing(
-        starts_at=running[0].starts_at if running else None,
-        ended_at=max(ends, default=None),
+        has_access=has_access,
+        starts_at=starts_at,
+        ends_at=end_of_run(running, at=max(at, starts_at)),
+        ended_at=None if has_access else max(ends, default=None),
     )
 
 

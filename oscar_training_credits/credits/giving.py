@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from .. import signals
 from . import access
-from .access import end_of_run
+from .access import Standing, end_of_run
 from .models import Access, AccessChange, Place, TrainingProduct
 from .terms import end_of, start_of
 
@@ -65,6 +65,26 @@ def period_of(
     last = end_of(training.access_until) if training.access_until else None
     starts_at = max(at, _first_moment(training, at), after or at)
     return period_from(starts_at, days=training.access_days, ends=(last, until))
+
+
+def foreseen(
+    training: TrainingProduct,
+    standing: Standing,
+    *,
+    at: datetime,
+    until: datetime | None = None,
+) -> Period | None:
+    """Return what buying `training` would add to what a learner has; None if nothing.
+
+    As `begin_access` would give it, without a lock: for those who consider it.
+    """
+    start = max(at, _first_moment(training, at))
+    covers = standing.starts_at is not None and standing.starts_at <= start
+    if covers and standing.is_endless:
+        return None
+    after = standing.ends_at if covers else None
+    period = period_of(training, at=at, after=after, until=until)
+    return None if period.is_empty else period
 
 
 def period_from(
