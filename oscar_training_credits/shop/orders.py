@@ -51,15 +51,17 @@ class OrderCreatorMixin(Extension):
         refuse_ordered(basket)
         # Another tab is paying for it: its money must not meet this order.
         if is_frozen(now) and not is_frozen(basket):
-            raise BasketUnderWay(basket.pk)
+            raise BasketUnderWay(basket)
         if not (user and user.is_authenticated):
             raise OrderRefused(needs_account())
         quote = redemption.locked_quote(items_of(basket), basket=basket, learner=user)
         refuse_unless_priced_so(basket, quote)
+        # Locks the learner, whom the order's row will refer to: on MariaDB that is a
+        # weaker lock, which two orders of one learner could get and not exchange.
+        self.access_ends = giving.running_until(user, trainings_of(basket))
         order = create(user, basket, *args, **kwargs)
         self.settlement = redemption.redeem(order, quote, learner=user)
         self.learner = user
-        self.access_ends = giving.running_until(user, trainings_of(basket))
         for taken in self.settlement.redemptions.values():
             record_source(order, taken)
         basket.submit()
