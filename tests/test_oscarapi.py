@@ -360,7 +360,7 @@ def twins(ready, monkeypatch):
     return [lambda caller=caller: caller.check_out(basket_id) for caller in callers]
 
 
-@pytest.mark.postgres
+@pytest.mark.races
 @pytest.mark.django_db(transaction=True)
 def test_twins_are_all_shown_the_one_order(twins, code):
     answers = at_once(twins)
@@ -371,7 +371,7 @@ def test_twins_are_all_shown_the_one_order(twins, code):
     assert Basket.objects.get(order=Order.objects.get()).status == Basket.SUBMITTED
 
 
-@pytest.mark.postgres
+@pytest.mark.races
 @pytest.mark.django_db(transaction=True)
 def test_without_the_look_for_a_twins_order_all_but_one_are_refused(
     twins, code, monkeypatch
