@@ -637,7 +637,7 @@ def test_a_code_is_in_no_answer_log_or_session(learner, training, code, caplog):
 
 
 @pytest.mark.parametrize("form", [{}, {"content_type": "application/json"}], ids=str)
-def test_an_error_report_holds_no_code(learner, training, settings, form):
+def test_an_error_report_holds_no_code(learner, training, code, settings, form):
     settings.TRAINING_CREDITS_CODE_RULES = ["tests.broken.rule"]
     learner.put_in(training.product)
     learner.client.raise_request_exception = False
