@@ -52,11 +52,13 @@ def rows(response) -> list[dict[str, str]]:
 
 @pytest.fixture
 def trainings(course):
+    unpriced = make_training("Nothing", credits=None)
+    unpriced.product.stockrecords.update(price=None)
     return {
         "with a page": course.training,
         "credit-only": make_training("Secure", credits=35, credit_only=True),
         "for money": make_training("Money", credits=None),
-        "without a price": make_training("Nothing", credits=None, price=None),
+        "without a price": unpriced,
         "path": make_training("Path", kind="path", path_courses=(course.training,)),
     }
 
