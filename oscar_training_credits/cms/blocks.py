@@ -39,6 +39,10 @@ class Restricted:
         return "<Restricted>"
 
 
+def closed(value: Any) -> Restricted:
+    return value if isinstance(value, Restricted) else Restricted(value)
+
+
 def opened(value: Any) -> Any:
     return value._stream if isinstance(value, Restricted) else value
 
@@ -56,19 +60,19 @@ class RestrictedBlock(blocks.StreamBlock):
         label = _("Only with access")
 
     def to_python(self, value: Any) -> Restricted:
-        return Restricted(super().to_python(value))
+        return closed(super().to_python(value))
 
     def bulk_to_python(self, values: Iterable[Any]) -> list[Restricted]:
-        return [Restricted(each) for each in super().bulk_to_python(values)]
+        return [closed(each) for each in super().bulk_to_python(values)]
 
     def normalize(self, value: Any) -> Restricted:
-        return Restricted(super().normalize(opened(value)))
+        return closed(super().normalize(opened(value)))
 
     def value_from_datadict(self, data: Any, files: Any, prefix: str) -> Restricted:
-        return Restricted(super().value_from_datadict(data, files, prefix))
+        return closed(super().value_from_datadict(data, files, prefix))
 
     def clean(self, value: Any) -> Restricted:
-        return Restricted(super().clean(opened(value)))
+        return closed(super().clean(opened(value)))
 
     def get_prep_value(self, value: Any) -> Any:
         return super().get_prep_value(opened(value))

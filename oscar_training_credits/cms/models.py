@@ -34,6 +34,7 @@ from .panels import TermsElsewherePanel
 from .path import PathBlocks, as_stream, courses_in
 
 WITH_ACCESS = "with-access"
+PERSONAL = "mine"
 
 
 def shown_for(kind: Kind) -> dict[str, str]:
@@ -115,6 +116,13 @@ class TrainingPageMixin(models.Model):
 
     restricted_fields: ClassVar[tuple[str, ...]] = ()
     """The names of the fields that only learners with access may see."""
+
+    is_shared: ClassVar[bool] = False
+    """Everybody is served the same page, so that a front-end cache may keep it.
+
+    It is a stranger's page. What is personal is loaded after it, from an address of
+    its own that no cache keeps; without JavaScript a link leads there.
+    """
 
     training_panels: ClassVar[list[Panel]] = [
         MultiFieldPanel(
@@ -246,14 +254,29 @@ class TrainingPageMixin(models.Model):
         return {**context, "training": standing}
 
     def standing(self, request: Any) -> Standing:
-        """Return how the visitor stands with what this page opens."""
-        if getattr(request, "is_preview", False):
+        """Return how the visitor stands with what this page opens.
+
+        One query, once for this instance of the page.
+        """
+        if is_preview(request):
             mode = getattr(request, "preview_mode", "")
             return Standing(has_access=mode == WITH_ACCESS)
         training = self.training
-        if training is None:
+        if training is None or not self.is_personal(request):
             return access.STRANGER
-        return access.standing(request.user, training)
+        known = self.__dict__.setdefault("_standings", {})
+        if request.user.pk not in known:
+            known[request.user.pk] = access.standing(request.user, training)
+        standing: Standing = known[request.user.pk]
+        return standing
+
+    def is_personal(self, request: Any) -> bool:
+        """Tell whether this request gets a page of the visitor's own."""
+        return not self.is_shared or PERSONAL in request.GET or is_preview(request)
+
+    def personal_address(self, request: Any) -> str:
+        """Return where a visitor of a shared page gets a page of their own."""
+        return f"{request.path}?{PERSONAL}=1"
 
     def hide_restricted_fields(self) -> None:
         """Empty the restricted fields of this instance: no template can leak them."""
@@ -262,9 +285,10 @@ class TrainingPageMixin(models.Model):
 
     def serve(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().serve(request, *args, **kwargs)  # type: ignore[misc]
-        # The page differs by learner: no cache may show one's page to another.
-        patch_cache_control(response, private=True, no_cache=True)
-        patch_vary_headers(response, ["Cookie"])
+        if self.is_personal(request):
+            # It differs by learner: no cache may show one's page to another.
+            patch_cache_control(response, private=True, no_cache=True)
+            patch_vary_headers(response, ["Cookie"])
         return response
 
 
@@ -278,6 +302,11 @@ class TrainingPage(TrainingPageMixin, Page):  # type: ignore[django-manager-miss
 
     class Meta:
         abstract = True
+
+
+def is_preview(request: Any) -> bool:
+    """Tell whether an editor is looking at a draft."""
+    return bool(getattr(request, "is_preview", False))
 
 
 def empty_value(model: type[models.Model], name: str) -> Any:

@@ -136,11 +136,15 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
     if training is None:
         return {"training": None}
     preview = getattr(request, "is_preview", False)
+    if not preview and not _is_personal(source, request):
+        return _shared_box(source, training, request)
     price = request.strategy.fetch_for_product(product).price
     state = (
         express.PurchaseState(training, STRANGER, preview_period(training))
         if preview
-        else express.purchase_state(training, request.user)
+        else express.purchase_state(
+            training, request.user, standing=_standing(source, request)
+        )
     )
     answer = None if preview else flash.pop(request)
     is_bought = bool(answer and answer["accepted"] and state.standing.starts_at)
@@ -162,13 +166,46 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         # Where the focus goes: to the answer, or to the control that comes next.
         "answer_id": NEXT if is_bought and not is_open else "",
         "control_id": NEXT if is_open or not is_bought else "training-purchase-again",
-        "next": request.path,
-        "login_url": login_url(request.path),
+        "next": _address(source, request),
+        "login_url": login_url(_address(source, request)),
     }
     if state.is_payable:
         before = shown.Shown(state.basket.pk, state.quote.credits, shown.NO_MONEY)
         context |= {"shown_name": shown.FIELD, "shown": shown.write(before)}
     return context
+
+
+def _is_personal(source: Any, request: Any) -> bool:
+    """Tell whether the box is for this visitor; else a cache keeps it for everybody."""
+    asked = getattr(source, "is_personal", None)
+    return asked is None or bool(asked(request))
+
+
+def _standing(source: Any, request: Any) -> Standing | None:
+    """Return what a training page knows already of how its visitor stands."""
+    known = getattr(source, "standing", None)
+    return known(request) if known else None
+
+
+def _address(source: Any, request: Any) -> str:
+    """Return the address of the page with the box of this visitor."""
+    is_shared = getattr(source, "is_shared", False)
+    return str(source.personal_address(request) if is_shared else request.path)
+
+
+def _shared_box(source: Any, training: TrainingProduct, request: Any) -> dict[str, Any]:
+    """Return what the box shows to everybody: no form, no token, nobody's codes."""
+    price = request.strategy.fetch_for_product(training.product).price
+    return {
+        "request": request,
+        "product": training.product,
+        "training": training,
+        "price": None if training.credit_only else price,
+        "is_express": express.is_express(training),
+        "state": express.PurchaseState(training, STRANGER, preview_period(training)),
+        "personal_url": source.personal_address(request),
+        "control_id": NEXT,
+    }
 
 
 def preview_period(training: TrainingProduct) -> Period | None:
@@ -214,7 +251,8 @@ def _day(moment: datetime) -> str:
 
 def login_url(page: str) -> str:
     """Return where to log in or register, and come back to the open box of `page`."""
-    here = f"{page}?{urlencode({OPEN: 'open'})}{ANCHOR}"
+    query = urlencode({OPEN: "open"})
+    here = f"{page}{'&' if '?' in page else '?'}{query}{ANCHOR}"
     return f"{resolve_url(django_settings.LOGIN_URL)}?{urlencode({'next': here})}"
 
 

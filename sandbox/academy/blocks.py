@@ -1,6 +1,8 @@
 from wagtail import blocks
 from wagtail.images.blocks import ImageBlock
 
+from oscar_training_credits.cms.blocks import RestrictedBlock
+
 
 class LessonBlock(blocks.StructBlock):
     title = blocks.CharBlock()
@@ -13,12 +15,20 @@ class LessonBlock(blocks.StructBlock):
         template = "academy/blocks/lesson.html"
 
 
+class MemberBlocks(RestrictedBlock):
+    """Only learners with access see these."""
+
+    text = blocks.RichTextBlock(icon="pilcrow")
+    lesson = LessonBlock()
+
+
 class BodyBlocks(blocks.StreamBlock):
     heading = blocks.CharBlock(
         icon="title", template="academy/blocks/heading.html", form_classname="title"
     )
     text = blocks.RichTextBlock(icon="pilcrow")
     picture = ImageBlock(icon="image")
+    members = MemberBlocks()
 
 
 class LessonBlocks(blocks.StreamBlock):

@@ -3,6 +3,9 @@
   "use strict";
   const SELECTOR = "[data-training-purchase]";
 
+  const content = (root) =>
+    root.querySelector("main") || root.querySelector("#content_inner");
+
   async function submit(form) {
     const box = form.closest(SELECTOR);
     const button = form.querySelector("button[type=submit]");
@@ -18,7 +21,6 @@
     const fresh = page.querySelector(SELECTOR);
     if (!response.ok || !fresh) throw new Error(`Status ${response.status}`);
     // With access the page itself has more to show than the box.
-    const content = (root) => root.querySelector("main") || root.querySelector("#content_inner");
     if (fresh.classList.contains("training-purchase--access") && content(page)) {
       content(document).replaceWith(content(page));
       history.replaceState(null, "", response.url);
@@ -39,6 +41,18 @@
     }
     box.querySelector("#training-purchase-next")?.focus();
   }
+
+  // A page that a cache keeps is everybody's. What is personal comes after it.
+  async function loadPersonalPart(link) {
+    const response = await fetch(link.href, { credentials: "same-origin" });
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (response.ok && page.querySelector(SELECTOR) && content(page)) {
+      content(document).replaceWith(content(page));
+    }
+  }
+
+  const personal = document.querySelector(`${SELECTOR} [data-training-personal]`);
+  if (personal) loadPersonalPart(personal).catch(() => {});
 
   document.addEventListener("submit", (event) => {
     const form = event.target;

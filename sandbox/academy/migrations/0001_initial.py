@@ -181,7 +181,7 @@ class Migration(migrations.Migration):
                 (
                     "body",
                     wagtail.fields.StreamField(
-                        [("heading", 0), ("text", 1), ("picture", 2)],
+                        [("heading", 0), ("text", 1), ("picture", 2), ("members", 7)],
                         blank=True,
                         block_lookup={
                             0: (
@@ -202,6 +202,36 @@ class Migration(migrations.Migration):
                                 "wagtail.images.blocks.ImageBlock",
                                 [],
                                 {"icon": "image"},
+                            ),
+                            3: ("wagtail.blocks.CharBlock", (), {}),
+                            4: (
+                                "wagtail.blocks.IntegerBlock",
+                                (),
+                                {"label": "Minutes to read and try", "min_value": 1},
+                            ),
+                            5: (
+                                "wagtail.blocks.RichTextBlock",
+                                (),
+                                {
+                                    "features": [
+                                        "bold",
+                                        "italic",
+                                        "link",
+                                        "ol",
+                                        "ul",
+                                        "code",
+                                    ]
+                                },
+                            ),
+                            6: (
+                                "wagtail.blocks.StructBlock",
+                                [[("title", 3), ("minutes", 4), ("text", 5)]],
+                                {},
+                            ),
+                            7: (
+                                "wagtail.blocks.StreamBlock",
+                                [[("text", 1), ("lesson", 6)]],
+                                {},
                             ),
                         },
                     ),
@@ -414,7 +444,7 @@ class Migration(migrations.Migration):
                 (
                     "body",
                     wagtail.fields.StreamField(
-                        [("heading", 0), ("text", 1), ("picture", 2)],
+                        [("heading", 0), ("text", 1), ("picture", 2), ("members", 7)],
                         blank=True,
                         block_lookup={
                             0: (
@@ -435,6 +465,36 @@ class Migration(migrations.Migration):
                                 "wagtail.images.blocks.ImageBlock",
                                 [],
                                 {"icon": "image"},
+                            ),
+                            3: ("wagtail.blocks.CharBlock", (), {}),
+                            4: (
+                                "wagtail.blocks.IntegerBlock",
+                                (),
+                                {"label": "Minutes to read and try", "min_value": 1},
+                            ),
+                            5: (
+                                "wagtail.blocks.RichTextBlock",
+                                (),
+                                {
+                                    "features": [
+                                        "bold",
+                                        "italic",
+                                        "link",
+                                        "ol",
+                                        "ul",
+                                        "code",
+                                    ]
+                                },
+                            ),
+                            6: (
+                                "wagtail.blocks.StructBlock",
+                                [[("title", 3), ("minutes", 4), ("text", 5)]],
+                                {},
+                            ),
+                            7: (
+                                "wagtail.blocks.StreamBlock",
+                                [[("text", 1), ("lesson", 6)]],
+                                {},
                             ),
                         },
                     ),
@@ -578,7 +638,7 @@ class Migration(migrations.Migration):
                 (
                     "body",
                     wagtail.fields.StreamField(
-                        [("heading", 0), ("text", 1), ("picture", 2)],
+                        [("heading", 0), ("text", 1), ("picture", 2), ("members", 7)],
                         blank=True,
                         block_lookup={
                             0: (
@@ -599,6 +659,36 @@ class Migration(migrations.Migration):
                                 "wagtail.images.blocks.ImageBlock",
                                 [],
                                 {"icon": "image"},
+                            ),
+                            3: ("wagtail.blocks.CharBlock", (), {}),
+                            4: (
+                                "wagtail.blocks.IntegerBlock",
+                                (),
+                                {"label": "Minutes to read and try", "min_value": 1},
+                            ),
+                            5: (
+                                "wagtail.blocks.RichTextBlock",
+                                (),
+                                {
+                                    "features": [
+                                        "bold",
+                                        "italic",
+                                        "link",
+                                        "ol",
+                                        "ul",
+                                        "code",
+                                    ]
+                                },
+                            ),
+                            6: (
+                                "wagtail.blocks.StructBlock",
+                                [[("title", 3), ("minutes", 4), ("text", 5)]],
+                                {},
+                            ),
+                            7: (
+                                "wagtail.blocks.StreamBlock",
+                                [[("text", 1), ("lesson", 6)]],
+                                {},
                             ),
                         },
                     ),
