@@ -99,6 +99,9 @@ INSTALLED_APPS = [
 # Oscar's classes, or of this site's forks of them.
 OSCAR_DYNAMIC_CLASS_LOADER = "oscar_training_credits.shop.loading.class_loader"
 
+# Customers may buy for up to so many learners at once, each with a link of their own.
+TRAINING_CREDITS_MOST_PLACES = 25
+
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -84,12 +84,7 @@ def running_until(
     order of a learner after the other, or two would start at the same moment.
     """
     _lock_learners([learner.pk])
-    ends = (
-        Access.objects.filter(learner_id=learner.pk, training__in=list(trainings))
-        .values_list("training")
-        .annotate(ends_at=Max("ends_at"))
-    )
-    return {pk: ends_at for pk, ends_at in ends if ends_at}
+    return _last_ends(learner, trainings)
 
 
 def begin_access(
@@ -112,10 +107,17 @@ def begin_access(
 @transaction.atomic
 def claim_access(learner: AbstractBaseUser, place: Place) -> Access:
     """Give access for a place on somebody's order, which is locked and unclaimed."""
-    after = running_until(learner, [place.training]).get(place.training_id)
-    starts_at = max(filter(None, (timezone.now(), after, place.starts_at)))
-    period = period_from(starts_at, days=place.access_days, ends=[place.ends_at])
+    _lock_learners([learner.pk])
+    period = period_of_place(place, learner)
     return _begin(learner, place.training, period, place=place)
+
+
+def period_of_place(place: Place, learner: AbstractBaseUser | None = None) -> Period:
+    """Return the access that a place gives if it is claimed now, by whom, if known."""
+    ends = _last_ends(learner, [place.training]) if learner else {}
+    after = ends.get(place.training_id)
+    starts_at = max(filter(None, (timezone.now(), after, place.starts_at)))
+    return period_from(starts_at, days=place.access_days, ends=[place.ends_at])
 
 
 @transaction.atomic
@@ -200,17 +202,15 @@ def end_access_of(
     The rows stay. Access to the same training that was bought later, and was to
     begin when this ends, begins that much sooner: no day of it is lost.
     """
-    at = at or timezone.now()
     rows = Access.objects.filter(order_line__in=list(order_lines))
-    running = rows.filter(Q(ends_at=None) | Q(ends_at__gt=at))
-    _lock_learners(running.values_list("learner_id", flat=True))
-    ended: list[Any] = []
-    for pk in running.order_by("pk").values_list("pk", flat=True):
-        # Read one after the other: the end of one may have moved the next.
-        access = Access.objects.get(pk=pk)
-        _end(access, at, reason=_("Its purchase was refunded or cancelled."))
-        ended.append(access.order_line_id)
-    return tuple(ended)
+    ended = _end_running(rows, at=at or timezone.now())
+    return tuple(access.order_line_id for access in ended if access.order_line_id)
+
+
+@transaction.atomic
+def end_access_by(places: Iterable[Place], *, at: datetime) -> None:
+    """End the access of those who claimed `places`; the rows stay."""
+    _end_running(Access.objects.filter(place__in=list(places)), at=at)
 
 
 def _begin(
@@ -228,6 +228,18 @@ def _begin(
     )
     _announce(given, AccessChange.Kind.GIVEN)
     return given
+
+
+def _end_running(rows: QuerySet[Access], *, at: datetime) -> list[Access]:
+    running = rows.filter(Q(ends_at=None) | Q(ends_at__gt=at))
+    _lock_learners(running.values_list("learner_id", flat=True))
+    ended = []
+    for pk in running.order_by("pk").values_list("pk", flat=True):
+        # Read one after the other: the end of one may have moved the next.
+        access = Access.objects.get(pk=pk)
+        _end(access, at, reason=_("Its purchase was refunded or cancelled."))
+        ended.append(access)
+    return ended
 
 
 def _end(
@@ -304,6 +316,17 @@ def _record(
 
 def _announce(access: Access, kind: AccessChange.Kind) -> None:
     transaction.on_commit(partial(SIGNALS[kind].send_robust, Access, access=access))
+
+
+def _last_ends(
+    learner: AbstractBaseUser, trainings: Iterable[TrainingProduct]
+) -> dict[int, datetime]:
+    ends = (
+        Access.objects.filter(learner_id=learner.pk, training__in=list(trainings))
+        .values_list("training")
+        .annotate(ends_at=Max("ends_at"))
+    )
+    return {pk: ends_at for pk, ends_at in ends if ends_at}
 
 
 def _locked(access: Access) -> Access:

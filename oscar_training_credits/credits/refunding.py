@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from .. import signals
 from ..conf import settings
 from ..exceptions import CauseReused, RefundRefused
-from . import giving, ledger
+from . import giving, ledger, places
 from .models import (
     CreditCode,
     CreditGrant,
@@ -106,6 +106,8 @@ class Outcome:
     """What had expired and was left out, where all that is left was asked for."""
     ended: tuple[int, ...] = ()
     """The order lines whose access has ended, by primary key."""
+    places: tuple[tuple[int, int], ...] = ()
+    """Pairs of an order line's primary key and how many of its places are gone."""
     is_repeated: bool = False
     """The cause had been dealt with before: nothing was done now."""
 
@@ -206,10 +208,13 @@ def _refund(
     _mark_lines(plan.portions)
     ending = plan.fully if settings.REFUND_ENDS_ACCESS else ()
     ended = giving.end_access_of(ending, at=at)
+    lost = places.take_back(
+        _units_left(plan.portions), claimed_too=settings.REFUND_ENDS_ACCESS, at=at
+    )
     for refund in refunds:
         announce = partial(signals.credits_refunded.send_robust, Refund, refund=refund)
         transaction.on_commit(announce)
-    return Outcome(refunds, plan.refusals, ended)
+    return Outcome(refunds, plan.refusals, ended, tuple(lost.items()))
 
 
 def _lock(wanted: Wanted) -> dict[int, CreditCode]:
@@ -427,3 +432,10 @@ def _mark_lines(portions: Iterable[Portion]) -> None:
     for pk, quantity in units.items():
         settled = SettledLine.objects.filter(pk=pk)
         settled.update(refunded_quantity=F("refunded_quantity") + quantity)
+
+
+def _units_left(portions: Iterable[Portion]) -> dict[int, int]:
+    """Return how many units are left of the lines that were just refunded, by key."""
+    lines = {portion.order_line_id for portion in portions}
+    settled = SettledLine.objects.filter(order_line__in=lines)
+    return {line.order_line_id: line.left for line in settled}

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.conf import settings as django_settings
 from django.shortcuts import resolve_url
 
+from ..credits import sale
 from ..credits.access import STRANGER
 from ..credits.models import TrainingProduct
 from ..credits.quoting import CodeQuote, Item, Quote
@@ -103,6 +104,7 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         else express.purchase_state(training, request.user)
     )
     answer = None if preview else flash.pop(request)
+    over = sale.over_text(training) if sale.is_over(training) else ""
     is_open = bool(answer or state.codes or request.GET.get(OPEN))
     context = {
         "request": request,
@@ -110,8 +112,9 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         "product": product,
         "training": training,
         "price": None if training.credit_only else price,
-        "is_for_sale": price.exists,
-        "is_express": express.is_express(training),
+        "is_for_sale": price.exists and not over,
+        "is_express": express.is_express(training) and not over,
+        "over": over,
         "state": state,
         "codes": code_rows(state.quote),
         "notice": notice(state.quote),

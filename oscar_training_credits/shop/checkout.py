@@ -14,6 +14,7 @@ from oscar.core.loading import get_model
 
 from ..mixins import Extension
 from . import shown
+from .availability import obstacle_texts
 from .exceptions import BasketAlreadyOrdered, BasketUnderWay, OrderRefused
 from .orders import needs_code, placed_order, price_changed
 from .quotes import is_frozen, quote_of
@@ -32,6 +33,12 @@ class CheckoutSessionMixin(Extension):
         if takes_part(request.basket) and quote_of(request.basket).items:
             return
         super().skip_unless_payment_is_required(request)
+
+    def check_basket_is_valid(self, request: Any) -> None:
+        """Say what is wrong before Oscar says that it is no longer available."""
+        if texts := obstacle_texts(request.basket):
+            raise FailedPreCondition(url=reverse("basket:summary"), messages=texts)
+        super().check_basket_is_valid(request)
 
 
 class PaymentDetailsViewMixin(Extension):

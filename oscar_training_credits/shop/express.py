@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from oscar.apps.checkout.utils import CheckoutSessionData
 from oscar.core.loading import get_class, get_model
 
-from ..credits import access
+from ..credits import access, sale
 from ..credits.access import Standing
 from ..credits.applying import apply_code, remove_code, unknown
 from ..credits.models import ExpressPurchase, TrainingProduct
@@ -195,6 +195,8 @@ def confirmed_before(before: Shown, learner: Any) -> Any:
 
 
 def refuse_unavailable(training: TrainingProduct, *, strategy: Any) -> None:
+    if text := sale.obstacle(training):
+        raise PurchaseRefused(text)
     product = training.product
     info = strategy.fetch_for_product(product)
     permitted, _reason = info.availability.is_purchase_permitted(1)

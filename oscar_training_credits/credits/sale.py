@@ -1,0 +1,42 @@
+"""What may be sold of a training product, whatever the shop has in stock."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from ..conf import settings
+from .terms import end_of
+
+if TYPE_CHECKING:
+    from .models import TrainingProduct
+
+
+def is_over(training: TrainingProduct, *, at: datetime | None = None) -> bool:
+    """Tell whether the last day of access has passed, so that nobody gains anything."""
+    last = training.access_until
+    return last is not None and end_of(last) <= (at or timezone.now())
+
+
+def obstacle(training: TrainingProduct, quantity: int = 1) -> str:
+    """Return what keeps so many places from being sold now, or an empty text."""
+    if is_over(training):
+        return over_text(training)
+    return most_text() if quantity > settings.MOST_PLACES else ""
+
+
+def over_text(training: TrainingProduct) -> str:
+    last = training.access_until
+    day = date_format(last, "DATE_FORMAT") if last else ""
+    return _("Access to this ended on %(day)s.") % {"day": day}
+
+
+def most_text() -> str:
+    if settings.MOST_PLACES == 1:
+        return _("You can buy this only once in one order.")
+    text = _("You can buy at most %(most)s places of this in one order.")
+    return text % {"most": settings.MOST_PLACES}
