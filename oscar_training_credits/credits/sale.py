@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from ..conf import settings
-from .terms import end_of
 
 if TYPE_CHECKING:
     from .models import TrainingProduct
 
 
-def is_over(training: TrainingProduct, *, at: datetime | None = None) -> bool:
-    """Tell whether the last day of access has passed, so that nobody gains anything."""
-    last = training.access_until
-    return last is not None and end_of(last) <= (at or timezone.now())
-
-
 def obstacle(training: TrainingProduct, quantity: int = 1) -> str:
     """Return what keeps so many places from being sold now, or an empty text."""
-    if is_over(training):
+    if training.is_over:
         return over_text(training)
     return most_text() if quantity > settings.MOST_PLACES else ""
 

@@ -50,7 +50,7 @@ def availability_of(training: TrainingProduct, availability: Any) -> Any:
     """Return the site's availability of a product, kept within what may be sold."""
     if isinstance(availability, (Unavailable, AvailabilityMixin)):
         return availability
-    if sale.is_over(training):
+    if training.is_over:
         return AccessOver(training)
     # A copy, as a site may share one instance between products.
     limited = copy(availability)

@@ -104,7 +104,7 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         else express.purchase_state(training, request.user)
     )
     answer = None if preview else flash.pop(request)
-    over = sale.over_text(training) if sale.is_over(training) else ""
+    over = sale.over_text(training) if training.is_over else ""
     is_open = bool(answer or state.codes or request.GET.get(OPEN))
     context = {
         "request": request,

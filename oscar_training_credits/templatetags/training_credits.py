@@ -15,8 +15,17 @@ from django.template.loader_tags import ExtendsNode
 from ..credits import wording
 from ..credits.models import TrainingProduct
 from ..credits.quoting import Quote
-from ..shop import boxes, catalogue, flash, settlements, shown, totals
+from ..shop import (
+    boxes,
+    catalogue,
+    flash,
+    places_bought,
+    settlements,
+    shown,
+    totals,
+)
 from ..shop.catalogue import ProductTerms
+from ..shop.places_bought import LinePlaces
 from ..shop.pricing import CreditPrice
 from ..shop.quotes import quote_of
 from ..shop.settlements import OrderContent, OrderSettlement
@@ -104,6 +113,12 @@ def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:
     With the site's `domain` the links are absolute, for a mail.
     """
     return settlements.contents_of(order, domain=domain)
+
+
+@register.simple_tag(takes_context=True)
+def places_of(context: Context, order: Any) -> list[LinePlaces]:
+    """Return the places of an order, with their links, for its buyer alone."""
+    return places_bought.places_of(order, request=context.get("request"))
 
 
 @register.simple_tag
