@@ -113,6 +113,27 @@ def test_claims_during_a_refund_leave_no_more_than_is_paid_for(
     assert list(api.audit()) == []
 
 
+def test_a_refund_and_a_claim_by_the_same_learner_do_not_wait_for_each_other(
+    training,
+):
+    make_code(2000, text=TEXT)
+    other = make_training(credits=20)
+    buyers = [make_learner() for _ in range(TRIES)]
+    steps = []
+    for buyer in buyers:
+        bought = [(other.product, 1), (training.product, 2)]
+        order = place_order(buyer, *bought, text=TEXT)
+        place = Place.objects.filter(order_line__order=order).first()
+        steps.append(lambda place=place, who=buyer: claim(place, who))
+        steps.append(lambda order=order: api.refund_order(order, cause="a"))
+
+    answers = at_once(steps)
+
+    assert {*answers[::2]} <= {"done", Hurdle.REFUNDED.value}
+    assert not any(may_see(buyer, training) for buyer in buyers)
+    assert list(api.audit()) == []
+
+
 def test_control_without_the_lock_the_second_click_fails(line, learners, monkeypatch):
     everybody_has_read = Meeting(TRIES)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -195,22 +195,29 @@ def end_access(
 
 @transaction.atomic
 def end_access_of(
-    order_lines: Iterable[Any], *, at: datetime | None = None
+    order_lines: Iterable[Any],
+    *,
+    places: Iterable[Place] = (),
+    at: datetime | None = None,
 ) -> tuple[int, ...]:
     """End the access bought with `order_lines`; return those that had any, by key.
+
+    The access of those who claimed `places` ends as well.
 
     The rows stay. Access to the same training that was bought later, and was to
     begin when this ends, begins that much sooner: no day of it is lost.
     """
-    rows = Access.objects.filter(order_line__in=list(order_lines))
-    ended = _end_running(rows, at=at or timezone.now())
-    return tuple(access.order_line_id for access in ended if access.order_line_id)
-
-
-@transaction.atomic
-def end_access_by(places: Iterable[Place], *, at: datetime) -> None:
-    """End the access of those who claimed `places`; the rows stay."""
-    _end_running(Access.objects.filter(place__in=list(places)), at=at)
+    at = at or timezone.now()
+    bought = Q(order_line__in=list(order_lines)) | Q(place__in=list(places))
+    running = Access.objects.filter(bought, Q(ends_at=None) | Q(ends_at__gt=at))
+    _lock_learners(running.values_list("learner_id", flat=True))
+    ended: list[Any] = []
+    for pk in running.order_by("pk").values_list("pk", flat=True):
+        # Read one after the other: the end of one may have moved the next.
+        access = Access.objects.get(pk=pk)
+        _end(access, at, reason=_("Its purchase was refunded or cancelled."))
+        ended.append(access.order_line_id)
+    return tuple(filter(None, ended))
 
 
 def _begin(
@@ -228,18 +235,6 @@ def _begin(
     )
     _announce(given, AccessChange.Kind.GIVEN)
     return given
-
-
-def _end_running(rows: QuerySet[Access], *, at: datetime) -> list[Access]:
-    running = rows.filter(Q(ends_at=None) | Q(ends_at__gt=at))
-    _lock_learners(running.values_list("learner_id", flat=True))
-    ended = []
-    for pk in running.order_by("pk").values_list("pk", flat=True):
-        # Read one after the other: the end of one may have moved the next.
-        access = Access.objects.get(pk=pk)
-        _end(access, at, reason=_("Its purchase was refunded or cancelled."))
-        ended.append(access)
-    return ended
 
 
 def _end(

@@ -170,33 +170,23 @@ def to_take_back(places: Iterable[Place], *, keep: int) -> list[Place]:
     return kept[: max(0, len(kept) - keep)]
 
 
-@transaction.atomic
 def take_back(
-    keep: Mapping[int, int], *, claimed_too: bool, at: datetime | None = None
-) -> dict[int, int]:
-    """Leave so many places to each order line, by its primary key, and end the rest.
+    keep: Mapping[int, int], *, claimed_too: bool, at: datetime
+) -> list[Place]:
+    """Leave so many places to each order line, by its primary key; return the rest.
 
-    With `claimed_too` the access of those who claimed last ends if free places are
-    not enough. Returns how many places each line lost. Safe to repeat.
+    Of those claimed, if `claimed_too`, the caller ends the access, in the same
+    transaction: learners are locked after places, and all at once.
     """
-    at = at or timezone.now()
-    rows = Place.objects.filter(order_line__in=list(keep)).order_by("pk")
-    places = list(rows.kept().select_for_update())
-    lost: dict[int, int] = {}
+    rows = Place.objects.kept().filter(order_line__in=list(keep)).order_by("pk")
+    locked = list(rows.select_for_update())
     gone: list[Place] = []
     for line_id, number in keep.items():
-        of_line = [place for place in places if place.order_line_id == line_id]
-        going = [
-            place
-            for place in to_take_back(of_line, keep=number)
-            if claimed_too or place.is_free
-        ]
-        gone += going
-        if going:
-            lost[line_id] = len(going)
+        of_line = [place for place in locked if place.order_line_id == line_id]
+        going = to_take_back(of_line, keep=number)
+        gone += [place for place in going if claimed_too or place.is_free]
     Place.objects.filter(pk__in=[place.pk for place in gone]).update(revoked_at=at)
-    giving.end_access_by(gone, at=at)
-    return lost
+    return gone
 
 
 def _keeping_order(place: Place) -> tuple[bool, float, int]:

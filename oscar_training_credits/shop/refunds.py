@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -14,8 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from oscar.core.loading import get_model
 
-from ..conf import settings
-from ..credits import giving, places, refunding, wording
+from ..credits import refunding, wording
 from ..credits.models import Redemption, Refund, RefundLine
 from ..credits.refunding import Obstacle, Outcome, RefundRefusal
 from .orders import source_reference
@@ -85,14 +83,8 @@ def cancel_lines(
         ValueError: `cause` is empty or too long.
     """
     lines = list(order_lines)
-    outcome = refunding.refund_rest(lines, cause=cause, by=by)
-    bought = [line.pk for line in lines if not hasattr(line, "settled_line")]
-    ends = settings.REFUND_ENDS_ACCESS
-    lost = places.take_back(dict.fromkeys(bought, 0), claimed_too=ends)
-    outcome = replace(outcome, places=(*outcome.places, *lost.items()))
-    if ends:
-        ended = giving.end_access_of(bought)
-        outcome = replace(outcome, ended=(*outcome.ended, *ended))
+    with_money = [line for line in lines if not hasattr(line, "settled_line")]
+    outcome = refunding.refund_rest(lines, cause=cause, by=by, cancelled=with_money)
     _record(lines, outcome, by)
     return outcome
 
