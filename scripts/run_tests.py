@@ -9,6 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5
+# Each worker makes a database of its own, so many of them would not be quicker.
+WORKERS = ["--numprocesses=auto", "--maxprocesses=4"]
 
 
 def main(arguments: list[str]) -> int:
@@ -21,7 +23,7 @@ def main(arguments: list[str]) -> int:
             races = 0
         print("\nEverything else:", flush=True)
     # Second, so that the summary of the larger part is what stays on the screen.
-    status = run(*pytest)
+    status = run(*pytest, *([] if arguments else WORKERS))
     if races:
         print("FAILED: the races on PostgreSQL, see above.")
     return status or races

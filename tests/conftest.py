@@ -180,6 +180,15 @@ def nothing_counted():
     throttling._fallback.clear()
 
 
+@pytest.fixture(params=[True, False], ids=["atomic requests", "no atomic requests"])
+def atomic_requests(request, monkeypatch):
+    """Whether each request is one transaction."""
+    from django.db import connection
+
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", request.param)
+    return request.param
+
+
 @pytest.fixture
 def other_range(db):
     """A range that holds none of the test's products."""

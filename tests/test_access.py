@@ -241,10 +241,10 @@ PERIODS = [
         Standing(True, NOW - 3 * DAY),
         id="for ever, and bought again",
     ),
-    pytest.param([(1, 2)], Standing(starts_at=NOW + DAY), id="not begun"),
+    pytest.param([(1, 2)], Standing(False, NOW + DAY, NOW + 2 * DAY), id="not begun"),
     pytest.param(
         [(-2, -1), (1, 2)],
-        Standing(starts_at=NOW + DAY, ended_at=NOW - DAY),
+        Standing(False, NOW + DAY, NOW + 2 * DAY, ended_at=NOW - DAY),
         id="between two",
     ),
     pytest.param(

@@ -7,14 +7,11 @@ from decimal import Decimal
 
 import pytest
 from django.db.models import Sum
-from django.db.models.signals import post_save
 from django.urls import reverse
 from django.utils import timezone
-from oscar.apps.order.signals import order_placed
 from oscar.apps.payment.exceptions import PaymentError
 from oscar.core.loading import get_model
 
-from oscar_training_credits import signals
 from oscar_training_credits.credits import redemption
 from oscar_training_credits.credits.issuing import set_state
 from oscar_training_credits.credits.models import CreditGrant, LedgerEntry, Redemption
@@ -149,66 +146,6 @@ def test_after_a_failure_the_next_try_works(learner, code, monkeypatch):
     assert states() == [RELEASED, CAPTURED]
     attempts = Redemption.objects.order_by("pk").values_list("attempt", flat=True)
     assert list(attempts) == [1, 2]
-
-
-def test_an_order_that_can_not_be_written_releases_and_says_what_was_paid(
-    learner, code, gateway
-):
-    told = []
-
-    def fail(**kwargs):
-        raise RuntimeError("A receiver of the site fails.")
-
-    def listen(sender, **kwargs):
-        told.append(kwargs)
-
-    post_save.connect(fail, sender=Order)
-    signals.money_taken_without_order.connect(listen)
-    try:
-        response = learner.place()
-    finally:
-        post_save.disconnect(fail, sender=Order)
-        signals.money_taken_without_order.disconnect(listen)
-
-    assert "A problem occurred" in errors(response)
-    assert code.balance() == 100
-    assert not Order.objects.exists()
-    (tale,) = told
-    assert [source.reference for source in tale["sources"]] == [
-        f"card-{tale['order_number']}"
-    ]
-    assert learner.place().url == reverse("checkout:thank-you")
-    assert code.balance() == 80
-
-
-def test_a_receiver_that_fails_after_the_order_does_not_undo_or_repeat_it(
-    learner, code, gateway
-):
-    def fail(**kwargs):
-        raise RuntimeError("A receiver of the site fails.")
-
-    order_placed.connect(fail)
-    try:
-        response = learner.place()
-    finally:
-        order_placed.disconnect(fail)
-
-    assert response.url == reverse("checkout:thank-you")
-    order = Order.objects.get()
-    assert order.basket.status == Basket.SUBMITTED
-    assert code.balance() == 80
-    assert gateway.charged == [Decimal("25.00")]
-
-
-def test_a_dead_mail_server_does_not_undo_or_repeat_it(
-    learner, code, gateway, settings
-):
-    settings.EMAIL_BACKEND = "tests.broken.EmailBackend"
-
-    response = learner.place()
-
-    assert response.url == reverse("checkout:thank-you")
-    assert code.balance() == 80
 
 
 @pytest.fixture

@@ -467,6 +467,58 @@ def test_ending_early_brings_forward_what_was_to_follow(learner):
     assert ended.reason == "They asked for it."
 
 
+def test_what_a_plan_opens_already_begins_when_the_plan_ends(
+    learner, plan_content, courses
+):
+    plan = make_training(kind=Kind.PLAN, plan_content=plan_content, access_days=90)
+    place_order(learner, (plan.product, 1))
+    end = access.standing(learner, courses[1]).ends_at
+
+    order = place_order(learner, (courses[1].product, 1))
+
+    assert order.lines.get().training_access.starts_at == end
+    assert access.standing(learner, courses[1]).is_endless
+
+
+def test_a_plan_that_is_to_come_does_not_delay_a_course(learner, plan_content):
+    course = make_training("New", access_days=30)
+    plan_content.add_product(course.product)
+    next_year = date.today() + 365 * DAY  # noqa: DTZ011
+    plan = make_training(
+        kind=Kind.PLAN, plan_content=plan_content, access_from=next_year
+    )
+    place_order(learner, (plan.product, 1))
+
+    place_order(learner, (course.product, 1))
+
+    assert seen(learner, [course]) == [True]
+
+
+def test_a_plan_that_ends_early_brings_forward_the_course_bought_to_follow(
+    learner, plan_content, courses
+):
+    plan = make_training(kind=Kind.PLAN, plan_content=plan_content, access_days=90)
+    ground = place_order(learner, (plan.product, 1)).lines.get().training_access
+    place_order(learner, (courses[1].product, 1))
+
+    api.end_access(ground, reason="They asked for it.")
+
+    assert seen(learner, courses) == [False, True, False]
+
+
+def test_the_first_day_is_kept_when_what_runs_ends_early(learner):
+    course = make_training(access_days=30)
+    first = api.give_access(learner, course, reason="Goodwill")
+    opening = first.ends_at.date() + 5 * DAY
+    course = sell_as_training(course.product, access_days=30, access_from=opening)
+    second = api.give_access(learner, course, reason="Goodwill")
+
+    api.end_access(first, reason="They asked for it.")
+
+    second.refresh_from_db()
+    assert second.starts_at.date() == opening
+
+
 def test_access_over_time(learner):
     """Before, at the first moment, during, at the last moment, after."""
     course = make_training(access_from=date(2027, 3, 15), access_days=1)

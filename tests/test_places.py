@@ -348,6 +348,15 @@ def test_a_course_page_does_not_sell_what_is_over(course, client):
 # An order for several
 
 
+def test_who_buys_for_several_is_told_so_and_not_that_it_is_theirs(buyer, training):
+    place_order(buyer.user, (training.product, 1))
+    buyer.add(training.product, quantity=3)
+
+    for page in (buyer.basket_page(), text_of(buyer.preview())):
+        assert "You get 3 places, with a link for each learner." in words(page)
+        assert "adds nothing" not in page
+
+
 def test_one_is_access_for_the_buyer(buyer, training):
     order = place_order(buyer.user, (training.product, 1))
 

@@ -7,7 +7,6 @@ it would prove nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,14 +14,12 @@ from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
 
-from oscar_training_credits.credits import ledger, redemption
+from oscar_training_credits.credits import redemption
 from oscar_training_credits.credits.models import (
-    CreditCode,
     CreditGrant,
     LedgerEntry,
     Redemption,
 )
-from oscar_training_credits.shop import orders, placement
 from oscar_training_credits.test.factories import (
     make_code,
     make_learner,
@@ -30,9 +27,9 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
-from .gateways import Gateway, Redirecting, install
+from .gateways import Redirecting, install
 from .pages import make_course
-from .racing import Meeting, at_once
+from .racing import at_once, take_basket_lock_away, take_locks_away
 from .shop import Learner, shown_in, text_of
 
 Order = get_model("order", "Order")
@@ -68,13 +65,6 @@ def ready_to_confirm(training: Any) -> Callable[[], Any]:
     return lambda: learner.place(page)
 
 
-def shown_at(learner: Learner, response: Any) -> str:
-    """Return where a click leads; one that waits for another click looks again."""
-    if "/orders/" in response.url:
-        response = learner.client.get(response.url)
-    return str(response.url)
-
-
 def race_for(training: Any) -> list[Any]:
     return at_once([ready_to_confirm(training) for _ in range(LEARNERS)])
 
@@ -89,44 +79,10 @@ def test_a_code_for_five_pays_exactly_five_of_sixteen(training, hot_code):
     assert not Basket.objects.filter(status=Basket.FROZEN).exists()
 
 
-def test_the_ledger_adds_up_after_the_race(training, hot_code):
-    race_for(training)
-
-    entries = LedgerEntry.objects.order_by("pk").values_list("credits", "balance")
-    assert list(entries) == [
-        (100, 100),
-        (-20, 80),
-        (-20, 60),
-        (-20, 40),
-        (-20, 20),
-        (-20, 0),
-    ]
-
-
 def test_control_without_the_lock_the_code_is_overspent(
     training, hot_code, monkeypatch
 ):
-    everybody_has_read = Meeting(LEARNERS)
-
-    def unlocked_codes(code_ids):
-        codes = CreditCode.objects.filter(pk__in=list(code_ids))
-        read = list(codes.prefetch_related("grants"))
-        everybody_has_read()
-        return read
-
-    def take_what_was_read(grant, credits, *, redemption, kind):
-        grant.remaining -= credits
-        grant.save(update_fields=["remaining"])
-        return LedgerEntry.objects.create(
-            grant=grant,
-            redemption=redemption,
-            kind=kind,
-            credits=-credits,
-            balance=grant.remaining,
-        )
-
-    monkeypatch.setattr(redemption, "locked_codes", unlocked_codes)
-    monkeypatch.setattr(ledger, "take", take_what_was_read)
+    take_locks_away(monkeypatch, parties=LEARNERS)
 
     race_for(training)
 
@@ -152,31 +108,14 @@ def test_two_tabs_confirm_one_basket_once(training, hot_code):
 
     assert Order.objects.count() == 1
     assert hot_code.balance() == 80
-    assert {shown_at(learner, response) for response in responses} == {
+    assert {learner.shown_at(response) for response in responses} == {
         reverse("checkout:thank-you")
     }
     assert Order.objects.get().basket.status == Basket.SUBMITTED
 
 
 def test_control_without_the_basket_lock_a_tab_fails(training, hot_code, monkeypatch):
-    every_tab_found_it_open, every_tab_found_no_order = Meeting(8), Meeting(8)
-
-    def read_basket_first(basket):
-        read = Basket.objects.get(pk=basket.pk)
-        every_tab_found_it_open()
-        return read
-
-    def read_basket(basket):
-        read = Basket.objects.get(pk=basket.pk)
-        refuse_ordered(basket)
-        every_tab_found_no_order()
-        return read
-
-    refuse_ordered = orders.refuse_ordered
-    monkeypatch.setattr(placement, "lock_basket", read_basket_first)
-    monkeypatch.setattr(orders, "lock_basket", read_basket)
-    monkeypatch.setattr(orders, "refuse_ordered", lambda basket: None)
-    monkeypatch.setattr(placement, "placed_order", lambda basket: None)
+    take_basket_lock_away(monkeypatch, parties=8)
     learner = Learner(make_learner())
     learner.add(training.product)
     learner.apply(TEXT)
@@ -223,26 +162,6 @@ def test_codes_applied_in_opposite_order_do_not_deadlock(training):
 
     assert [response.status_code for response in responses].count(302) == 1
     assert Order.objects.count() == 1
-
-
-def test_a_gateway_is_asked_once_however_often_it_is_clicked(
-    training, hot_code, monkeypatch
-):
-    gateway = install(monkeypatch, Gateway())
-    learner = Learner(make_learner())
-    learner.add(training.product)
-    learner.add(make_product(price="25.00"))
-    learner.apply(TEXT)
-    page = learner.preview()
-
-    responses = at_once([lambda: learner.place(page)] * 8)
-
-    assert gateway.charged == [Decimal("25.00")]
-    assert Order.objects.count() == 1
-    assert hot_code.balance() == 80
-    assert {shown_at(learner, response) for response in responses} == {
-        reverse("checkout:thank-you")
-    }
 
 
 def test_a_hold_that_lapses_is_released_or_captured_but_not_both(

@@ -31,7 +31,7 @@ class Standing:
     starts_at: datetime | None = None
     """Since when there is access or, if there is none now, from when there will be."""
     ends_at: datetime | None = None
-    """When access ends; None for never, or for no access at all."""
+    """When that access ends; None for never, or for no access at all."""
     ended_at: datetime | None = None
     """When the last access ended, if there is none now."""
 
@@ -42,7 +42,8 @@ class Standing:
 
     @property
     def is_endless(self) -> bool:
-        return self.has_access and self.ends_at is None
+        """Access that is running, or bought already, has no end."""
+        return self.starts_at is not None and self.ends_at is None
 
 
 STRANGER = Standing()
@@ -52,16 +53,16 @@ def may_see(learner: Learner, training: TrainingProduct) -> bool:
     """Tell whether `learner` may use what `training` opens, now: one query."""
     if not learner.is_authenticated:
         return False
-    grounds = Access.objects.filter(_opens(training), learner_id=learner.pk)
-    return grounds.current(timezone.now()).exists()
+    rows = Access.objects.filter(_opens(training), learner_id=learner.pk)
+    return rows.current(timezone.now()).exists()
 
 
 def standing(learner: Learner, training: TrainingProduct) -> Standing:
     """Return how `learner` stands with `training`, now: one query."""
     if not learner.is_authenticated:
         return STRANGER
-    grounds = Access.objects.filter(_opens(training), learner_id=learner.pk)
-    return standing_of(grounds, at=timezone.now())
+    rows = Access.objects.filter(_opens(training), learner_id=learner.pk)
+    return standing_of(rows, at=timezone.now())
 
 
 def standings(
@@ -72,14 +73,22 @@ def standings(
     Those with which there is nothing to say are left out. One query, and what Oscar
     asks for the range of each plan that the learner has.
     """
+    now = timezone.now()
+    found = grounds(learner, trainings)
+    return {pk: standing_of(rows, at=now) for pk, rows in found.items()}
+
+
+def grounds(
+    learner: Learner, trainings: Iterable[TrainingProduct]
+) -> dict[int, list[Access]]:
+    """Return what `learner` has or had that opens each training, by primary key."""
     wanted = {training.pk: training for training in trainings}
     if not learner.is_authenticated or not wanted:
         return {}
-    grounds: dict[int, list[Access]] = defaultdict(list)
+    found: dict[int, list[Access]] = defaultdict(list)
     for row, opened in _opened_by(_rows_of(learner, wanted), wanted):
-        grounds[opened].append(row)
-    now = timezone.now()
-    return {pk: standing_of(rows, at=now) for pk, rows in grounds.items()}
+        found[opened].append(row)
+    return dict(found)
 
 
 def holdings(learner: Learner) -> dict[TrainingProduct, Standing]:
@@ -90,38 +99,45 @@ def holdings(learner: Learner) -> dict[TrainingProduct, Standing]:
     if not learner.is_authenticated:
         return {}
     held = Access.objects.filter(learner_id=learner.pk)
-    grounds: dict[TrainingProduct, list[Access]] = defaultdict(list)
+    by_training: dict[TrainingProduct, list[Access]] = defaultdict(list)
     for row in held.select_related("training__product").order_by("pk"):
-        grounds[row.training].append(row)
+        by_training[row.training].append(row)
     now = timezone.now()
-    return {each: standing_of(rows, at=now) for each, rows in grounds.items()}
+    return {each: standing_of(rows, at=now) for each, rows in by_training.items()}
 
 
-def standing_of(grounds: Iterable[Access], *, at: datetime) -> Standing:
+def opens(row: Access, training: TrainingProduct) -> bool:
+    """Tell whether one access row is for `training`, by whatever ground."""
+    return Access.objects.filter(_opens(training), pk=row.pk).exists()
+
+
+def standing_of(rows: Iterable[Access], *, at: datetime) -> Standing:
     """Return what all these grounds together are worth at one moment.
 
     One that begins when another ends, or before, carries access on.
     """
-    rows = sorted(grounds, key=lambda row: (row.starts_at, row.pk))
+    rows = sorted(rows, key=lambda row: (row.starts_at, row.pk))
     running = [row for row in rows if not row.has_ended(at)]
-    current = [row for row in running if row.starts_at <= at]
-    if current:
-        return Standing(
-            has_access=True,
-            starts_at=current[0].starts_at,
-            ends_at=_end_of_run(running, at),
-        )
     ends = [row.ends_at for row in rows if row.ends_at and row.ends_at <= at]
+    if not running:
+        return Standing(ended_at=max(ends, default=None))
+    starts_at = running[0].starts_at
+    has_access = starts_at <= at
     return Standing(
-        starts_at=running[0].starts_at if running else None,
-        ended_at=max(ends, default=None),
+        has_access=has_access,
+        starts_at=starts_at,
+        ends_at=end_of_run(running, at=max(at, starts_at)),
+        ended_at=None if has_access else max(ends, default=None),
     )
 
 
-def _end_of_run(rows: Iterable[Access], at: datetime) -> datetime | None:
-    """Return when access that is running ends, by rows in the order of their start."""
+def end_of_run(rows: Iterable[Access], *, at: datetime) -> datetime | None:
+    """Return when access that is running at a moment ends: then if none is.
+
+    None if it never does.
+    """
     end = at
-    for row in rows:
+    for row in sorted(rows, key=lambda row: row.starts_at):
         if row.starts_at > end:
             break
         if row.ends_at is None:

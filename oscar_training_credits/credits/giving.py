@@ -6,7 +6,7 @@ locks the learner first, so that two purchases never start at the same moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import signals
+from . import access
+from .access import Standing, end_of_run
 from .models import Access, AccessChange, Place, TrainingProduct
 from .terms import end_of, start_of
 
@@ -60,10 +62,29 @@ def period_of(
     earliest, and ends `until` a moment at the latest, whatever its terms say. An
     empty period means that nothing would be gained.
     """
-    first = start_of(training.access_from) if training.access_from else at
     last = end_of(training.access_until) if training.access_until else None
-    starts_at = max(at, first, after or at)
+    starts_at = max(at, _first_moment(training, at), after or at)
     return period_from(starts_at, days=training.access_days, ends=(last, until))
+
+
+def foreseen(
+    training: TrainingProduct,
+    standing: Standing,
+    *,
+    at: datetime,
+    until: datetime | None = None,
+) -> Period | None:
+    """Return what buying `training` would add to what a learner has; None if nothing.
+
+    As `begin_access` would give it, without a lock: for those who consider it.
+    """
+    start = max(at, _first_moment(training, at))
+    covers = standing.starts_at is not None and standing.starts_at <= start
+    if covers and standing.is_endless:
+        return None
+    after = standing.ends_at if covers else None
+    period = period_of(training, at=at, after=after, until=until)
+    return None if period.is_empty else period
 
 
 def period_from(
@@ -80,11 +101,32 @@ def running_until(
 ) -> dict[int, datetime]:
     """Return when the learner's access ends, by the training product's primary key.
 
-    What never ends, or was never bought, is left out. Locks the learner's row: one
-    order of a learner after the other, or two would start at the same moment.
+    By whatever ground: what is opened by a plan already, and bought besides, begins
+    when the plan ends. What never ends, or does not run yet, is left out. Locks the
+    learner's row: one order of a learner after the other, or two would start at the
+    same moment.
     """
     _lock_learners([learner.pk])
-    return _last_ends(learner, trainings)
+    now = timezone.now()
+    firsts = {training: _first_moment(training, now) for training in trainings}
+    return _runs_until(learner, firsts)
+
+
+def _first_moment(training: TrainingProduct, at: datetime) -> datetime:
+    return start_of(training.access_from) if training.access_from else at
+
+
+def _runs_until(
+    learner: AbstractBaseUser, firsts: Mapping[TrainingProduct, datetime]
+) -> dict[int, datetime]:
+    """Return until when access goes on that runs at each first moment, or now."""
+    now = timezone.now()
+    known = {training.pk: first for training, first in firsts.items()}
+    ends = {
+        pk: end_of_run(rows, at=max(now, known[pk]))
+        for pk, rows in access.grounds(learner, firsts).items()
+    }
+    return {pk: end for pk, end in ends.items() if end and end > now}
 
 
 def begin_access(
@@ -114,9 +156,9 @@ def claim_access(learner: AbstractBaseUser, place: Place) -> Access:
 
 def period_of_place(place: Place, learner: AbstractBaseUser | None = None) -> Period:
     """Return the access that a place gives if it is claimed now, by whom, if known."""
-    ends = _last_ends(learner, [place.training]) if learner else {}
-    after = ends.get(place.training_id)
-    starts_at = max(filter(None, (timezone.now(), after, place.starts_at)))
+    first = max(filter(None, (timezone.now(), place.starts_at)))
+    ends = _runs_until(learner, {place.training: first}) if learner else {}
+    starts_at = max(first, ends.get(place.training_id, first))
     return period_from(starts_at, days=place.access_days, ends=[place.ends_at])
 
 
@@ -148,7 +190,7 @@ def give_access(
 
 @transaction.atomic
 def extend_access(
-    access: Access,
+    given: Access,
     *,
     until: datetime | None,
     reason: str,
@@ -163,34 +205,35 @@ def extend_access(
     Raises:
         ValueError: it would end sooner, or the reason is empty or too long.
     """
-    access = _locked(access)
-    former_end = access.ends_at
+    given = _locked(given)
+    former_end = given.ends_at
     if former_end == until:
-        return access
+        return given
     if former_end is None or (until is not None and until < former_end):
         raise ValueError("Access can't be extended to an earlier end.")
     if until is not None:
-        _move_later(access, by_time=until - former_end, reason=reason, by=by)
-    access.ends_at = until
-    access.save(update_fields=["ends_at"])
-    _change(access, former_end=former_end, reason=reason, by=by)
-    return access
+        later = until - former_end
+        _move_followers(given, after=former_end, by_time=later, reason=reason, by=by)
+    given.ends_at = until
+    given.save(update_fields=["ends_at"])
+    _change(given, former_end=former_end, reason=reason, by=by)
+    return given
 
 
 @transaction.atomic
 def end_access(
-    access: Access, *, reason: str, by: AbstractBaseUser | None = None
+    given: Access, *, reason: str, by: AbstractBaseUser | None = None
 ) -> Access:
     """End access now, before its time. What has ended is left as it is.
 
     Raises:
         ValueError: the reason is empty or too long.
     """
-    access = _locked(access)
+    given = _locked(given)
     now = timezone.now()
-    if not access.has_ended(now):
-        _end(access, now, reason=reason, by=by)
-    return access
+    if not given.has_ended(now):
+        _end(given, now, reason=reason, by=by)
+    return given
 
 
 @transaction.atomic
@@ -214,9 +257,9 @@ def end_access_of(
     ended: list[Any] = []
     for pk in running.order_by("pk").values_list("pk", flat=True):
         # Read one after the other: the end of one may have moved the next.
-        access = Access.objects.get(pk=pk)
-        _end(access, at, reason=_("Its purchase was refunded or cancelled."))
-        ended.append(access.order_line_id)
+        given = Access.objects.get(pk=pk)
+        _end(given, at, reason=_("Its purchase was refunded or cancelled."))
+        ended.append(given.order_line_id)
     return tuple(filter(None, ended))
 
 
@@ -238,43 +281,64 @@ def _begin(
 
 
 def _end(
-    access: Access,
+    given: Access,
     at: datetime,
     *,
     reason: str,
     by: AbstractBaseUser | None = None,
 ) -> None:
-    former_end, unused_from = access.ends_at, max(at, access.starts_at)
-    access.starts_at, access.ends_at = min(at, access.starts_at), at
-    access.save(update_fields=["starts_at", "ends_at"])
+    former_end, unused_from = given.ends_at, max(at, given.starts_at)
+    given.starts_at, given.ends_at = min(at, given.starts_at), at
+    given.save(update_fields=["starts_at", "ends_at"])
     kind = AccessChange.Kind.ENDED
-    _record(access, kind, former_end=former_end, reason=reason, by=by)
-    _announce(access, kind)
+    _record(given, kind, former_end=former_end, reason=reason, by=by)
+    _announce(given, kind)
     if former_end:
         unused = unused_from - former_end
-        _move_later(access, after=former_end, by_time=unused, reason=reason, by=by)
+        _move_followers(given, after=former_end, by_time=unused, reason=reason, by=by)
 
 
-def _move_later(
-    access: Access,
+def _move_followers(
+    given: Access,
     *,
+    after: datetime,
     by_time: timedelta,
-    after: datetime | None = None,
     reason: str,
     by: AbstractBaseUser | None,
 ) -> None:
-    """Move what the learner was to have after `access`; sooner by a negative time."""
-    later = Access.objects.filter(
-        learner_id=access.learner_id,
-        training_id=access.training_id,
-        starts_at__gte=after or access.ends_at,
-    ).exclude(pk=access.pk)
-    for row in later.order_by("pk"):
+    """Move what was to begin when `given` ends, `after`; sooner by a negative time."""
+    for row in _followers(given, after):
         former_end = row.ends_at
-        row.starts_at += by_time
-        row.ends_at = former_end + by_time if former_end else None
+        period = _moved(row, by_time)
+        row.starts_at, row.ends_at = period.starts_at, period.ends_at
         row.save(update_fields=["starts_at", "ends_at"])
         _change(row, former_end=former_end, reason=reason, by=by)
+        if former_end and period.ends_at and former_end > after:
+            moved = period.ends_at - former_end
+            _move_followers(row, after=former_end, by_time=moved, reason=reason, by=by)
+
+
+def _followers(given: Access, after: datetime) -> list[Access]:
+    """Return what the learner has from the moment on at which `given` was to end."""
+    later = Access.objects.filter(learner_id=given.learner_id, starts_at=after)
+    return [
+        row
+        for row in later.exclude(pk=given.pk).select_related("training__product")
+        if row.training_id == given.training_id or access.opens(given, row.training)
+    ]
+
+
+def _moved(row: Access, by_time: timedelta) -> Period:
+    """Return a period moved as a whole, within the first and last day of the terms."""
+    first, last = row.training.access_from, row.training.access_until
+    starts_at = row.starts_at + by_time
+    if first:
+        starts_at = max(starts_at, start_of(first))
+    if row.ends_at is None:
+        return Period(starts_at, None)
+    if last:
+        return Period(min(starts_at, row.ends_at), row.ends_at)
+    return Period(starts_at, row.ends_at + (starts_at - row.starts_at))
 
 
 def _change(
@@ -311,17 +375,6 @@ def _record(
 
 def _announce(access: Access, kind: AccessChange.Kind) -> None:
     transaction.on_commit(partial(SIGNALS[kind].send_robust, Access, access=access))
-
-
-def _last_ends(
-    learner: AbstractBaseUser, trainings: Iterable[TrainingProduct]
-) -> dict[int, datetime]:
-    ends = (
-        Access.objects.filter(learner_id=learner.pk, training__in=list(trainings))
-        .values_list("training")
-        .annotate(ends_at=Max("ends_at"))
-    )
-    return {pk: ends_at for pk, ends_at in ends if ends_at}
 
 
 def _locked(access: Access) -> Access:

@@ -9,7 +9,7 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from oscar.apps.checkout.exceptions import FailedPreCondition
-from oscar.apps.payment.exceptions import UnableToTakePayment
+from oscar.apps.payment.exceptions import RedirectRequired, UnableToTakePayment
 from oscar.core.loading import get_model
 
 from ..mixins import Extension
@@ -128,6 +128,10 @@ class PaymentDetailsViewMixin(Extension):
             if quote.covered:
                 try:
                     self.hold_credits(order_number, basket)
+                except BasketAlreadyOrdered as again:
+                    # Oscar lets a redirect out of the payment, and nothing else.
+                    response = self.show_order_again(again.order)
+                    raise RedirectRequired(response.url) from again
                 except OrderRefused as refused:
                     raise UnableToTakePayment(str(refused)) from refused
         return super().handle_payment(order_number, total, **kwargs)

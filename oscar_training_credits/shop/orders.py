@@ -12,7 +12,7 @@ from oscar.core.loading import get_model
 from ..conf import settings
 from ..credits import giving, places, redemption, wording
 from ..credits.models import Redemption, TrainingProduct
-from ..credits.quoting import Quote
+from ..credits.quoting import NOTHING, Quote
 from ..credits.redemption import Settlement
 from ..credits.refusals import public_text
 from ..mixins import Extension
@@ -79,7 +79,7 @@ class OrderCreatorMixin(Extension):
         self, order_line: Any, basket_line: Any, training: TrainingProduct
     ) -> None:
         """Give the buyer access or, for several, places that learners can claim."""
-        until = self.code_end(basket_line)
+        until = end_of_codes(self.settled_quote, line_id=basket_line.pk)
         if order_line.quantity > 1:
             quantity = order_line.quantity
             places.make_places(order_line, training, quantity=quantity, until=until)
@@ -94,12 +94,9 @@ class OrderCreatorMixin(Extension):
         if given.ends_at:
             self.access_ends[training.pk] = given.ends_at
 
-    def code_end(self, basket_line: Any) -> datetime | None:
-        """Return when the codes end that pay for a line and end access with them."""
-        takes = self.settlement.quote.takes if self.settlement else ()
-        codes = [take.grant.code for take in takes if take.key == basket_line.pk]
-        ends = [code.expires_at for code in codes if code.ends_access]
-        return min(filter(None, ends), default=None)
+    @property
+    def settled_quote(self) -> Quote:
+        return self.settlement.quote if self.settlement else NOTHING
 
     def settle(self, order_line: Any, basket_line: Any) -> None:
         """Record what was taken for a line, if it is settled in credits."""
@@ -113,6 +110,13 @@ class OrderCreatorMixin(Extension):
                     order_line=order_line,
                     money_price=money_price(basket_line),
                 )
+
+
+def end_of_codes(quote: Quote, *, line_id: int | None = None) -> datetime | None:
+    """Return when the first code ends that pays, and ends access, for a line or all."""
+    takes = [take for take in quote.takes if line_id in (None, take.key)]
+    ends = [take.grant.code.expires_at for take in takes if take.grant.code.ends_access]
+    return min(filter(None, ends), default=None)
 
 
 def placed_order(basket: Any) -> Any:

@@ -39,6 +39,15 @@ class OrderPlacementMixin(Extension):
     checkout_session: Any
     _payment_sources: list[Any] | None
 
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """Return the view, exempt from ATOMIC_REQUESTS.
+
+        A hold is committed before a gateway is asked, and an order before its mail
+        and receivers can fail.
+        """
+        return transaction.non_atomic_requests(super().as_view(**initkwargs))
+
     def freeze_basket(self, basket: Any) -> None:
         if not takes_part(basket):
             super().freeze_basket(basket)
@@ -56,11 +65,13 @@ class OrderPlacementMixin(Extension):
         """Hold the credits that pay for `basket` while its other money is paid.
 
         Raises:
+            BasketAlreadyOrdered: another request has paid and ordered it meanwhile.
             OrderRefused: they no longer settle the lines as these are priced.
         """
         minutes = timedelta(minutes=settings.HOLD_MINUTES)
         with transaction.atomic():
             lock_basket(basket)
+            refuse_ordered(basket)
             if redemption.held_for(basket):
                 return
             quote = redemption.locked_quote(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -164,7 +165,10 @@ class ExpressRemoveView(ExpressView):
         return _("The code was removed.")
 
 
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class ExpressConfirmView(ExpressView):
+    """Place the order. It is committed before its mail and receivers can fail."""
+
     def step(self, request: Any, **kwargs: Any) -> str:
         order = express.confirm(
             self.training, request=request, before=shown.read(request.POST)
