@@ -54,7 +54,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.gateways")]
 
 def race(test):
     """Mark a test that needs row locks, and what is committed."""
-    return pytest.mark.postgres(pytest.mark.django_db(transaction=True)(test))
+    return pytest.mark.races(pytest.mark.django_db(transaction=True)(test))
 
 
 TEXT = "ACME-TEAM-2026"
@@ -476,7 +476,7 @@ def test_a_stale_copy_does_not_bring_a_disabled_code_back(code, admin_client):
     assert (code.label, code.state) == ("Renamed", "disabled")
 
 
-@pytest.mark.postgres
+@pytest.mark.races
 def test_locks_are_of_one_table_in_the_order_of_its_primary_key(learner, code):
     """`select_for_update` on a queryset with `Meta.ordering` or joins locks or fails on
     the wrong rows.

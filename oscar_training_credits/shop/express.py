@@ -209,12 +209,16 @@ def refuse_unavailable(training: TrainingProduct, *, strategy: Any) -> None:
         raise PurchaseRefused(_("This can't be bought here at the moment."))
 
 
-class ExpressPlacement(OrderPlacementMixin):
-    """Places an order as Oscar's checkout does, for a basket that credits cover."""
+class Placement(OrderPlacementMixin):
+    """What Oscar's checkout knows of orders, for a view that is no step of it."""
 
     def __init__(self, request: Any) -> None:
         self.request = request
         self.checkout_session = CheckoutSessionData(request)
+
+
+class ExpressPlacement(Placement):
+    """Places an order as Oscar's checkout does, for a basket that credits cover."""
 
     def place(self, basket: Any) -> Any:
         """Write the order, send its mail and signals, and return it."""

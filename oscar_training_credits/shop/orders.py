@@ -57,10 +57,12 @@ class OrderCreatorMixin(Extension):
         # What is held may be paid for by now, on the terms of the moment of the hold.
         if not quote.holds:
             refuse_obstacles(basket)
+        # Locks the learner, whom the order's row will refer to: on MariaDB that is a
+        # weaker lock, which two orders of one learner could get and not exchange.
+        self.access_ends = giving.running_until(user, trainings_of(basket))
         order = create(user, basket, *args, **kwargs)
         self.settlement = redemption.redeem(order, quote, learner=user)
         self.learner = user
-        self.access_ends = giving.running_until(user, trainings_of(basket))
         for taken in self.settlement.redemptions.values():
             record_source(order, taken)
         basket.submit()

@@ -24,7 +24,7 @@ from ..credits import access
 from ..credits.applying import remove_code
 from ..credits.models import MoneyChoice, TrainingProduct
 from ..exceptions import PurchaseRefused
-from . import boxes, express, flash, kinds, shown
+from . import boxes, express, flash, kinds, shown, unfinished
 from .askers import asker_of
 from .content import content_links
 from .orders import placed_order
@@ -95,20 +95,45 @@ class SettleLineView(ReturningView):
 
 
 class OrderUnderWayView(LoginRequiredMixin, TemplateView):
-    """Waits for an order that another click is placing, and shows it."""
+    """Waits for an order that another click is placing, and shows it.
+
+    Where that takes too long, the click has failed, or its payment was left: then the
+    learner can have the basket back.
+    """
 
     template_name = "training_credits/order_under_way.html"
 
     def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        basket = self.own_basket()
+        return self.after_waiting(basket) or super().get(
+            request,
+            order_number=express.Placement(request).generate_order_number(basket),
+            is_over=unfinished.has_taken_too_long(request.GET.get("since", "")),
+        )
+
+    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        basket = self.own_basket()
+        if unfinished.has_taken_too_long(request.GET.get("since", "")):
+            express.Placement(request).reopen_basket(basket)
+            basket.refresh_from_db()
+        address = unfinished.waiting_address(basket)
+        return self.after_waiting(basket) or HttpResponseRedirect(address)
+
+    def own_basket(self) -> Any:
         Basket = get_model("basket", "Basket")
-        own = Basket._default_manager.filter(owner=request.user)
-        basket = get_object_or_404(own, pk=kwargs["basket_id"])
+        # A purchase on a course page has a basket that is always frozen.
+        own = Basket._default_manager.filter(
+            owner=self.request.user, express_purchase=None
+        )
+        return get_object_or_404(own, pk=self.kwargs["basket_id"])
+
+    def after_waiting(self, basket: Any) -> HttpResponse | None:
+        """Return where to go on, if there is nothing to wait for."""
         if order := placed_order(basket):
-            request.session["checkout_order_id"] = order.pk
-            return HttpResponseRedirect(reverse("checkout:thank-you"))
+            return express.Placement(self.request).show_order(order)
         if not is_frozen(basket):
             return HttpResponseRedirect(reverse("checkout:preview"))
-        return super().get(request, *args, **kwargs)
+        return None
 
 
 class ExpressView(LoginRequiredMixin, ReturningView):
