@@ -36,10 +36,18 @@ class CheckoutSessionMixin(Extension):
         super().skip_unless_payment_is_required(request)
 
     def check_basket_is_valid(self, request: Any) -> None:
-        """Say what is wrong before Oscar says that it is no longer available."""
+        """Say what is wrong where Oscar would say that it is no longer available."""
+        failed = None
+        try:
+            # First, as it reads each product, which then costs no query more.
+            super().check_basket_is_valid(request)
+        except FailedPreCondition as error:
+            failed = error
         if texts := obstacle_texts(request.basket):
-            raise FailedPreCondition(url=reverse("basket:summary"), messages=texts)
-        super().check_basket_is_valid(request)
+            address = reverse("basket:summary")
+            raise FailedPreCondition(url=address, messages=texts) from failed
+        if failed:
+            raise failed
 
 
 class PaymentDetailsViewMixin(Extension):
