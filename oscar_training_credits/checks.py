@@ -229,6 +229,8 @@ def _missing(name: str, mixin: type, id: str) -> Error:
 def _check_paths() -> Iterator[CheckMessage]:
     for name in DOTTED_PATHS:
         yield from _check_path(name, getattr(settings, name))
+    if settings.ACCESS_GRANTER is not None:
+        yield from _check_path("ACCESS_GRANTER", settings.ACCESS_GRANTER)
     for name in LISTS_OF_PATHS:
         paths = getattr(settings, name)
         if isinstance(paths, (list, tuple)):

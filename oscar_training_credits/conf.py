@@ -127,6 +127,11 @@ class Settings:
         )
 
     @property
+    def ACCESS_GRANTER(self) -> str | None:
+        """A function that tells a learning system of access, with retries."""
+        return self._get("ACCESS_GRANTER", None)
+
+    @property
     def HOLD_MINUTES(self) -> int:
         """How long credits stay held while other money is being paid."""
         return self._get("HOLD_MINUTES", 30)

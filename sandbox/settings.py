@@ -10,6 +10,9 @@ from pathlib import Path
 import dj_database_url
 from django.urls import reverse_lazy
 from oscar.defaults import *  # noqa: F403
+from oscar.defaults import OSCAR_DASHBOARD_NAVIGATION
+
+from oscar_training_credits.navigation import TRAINING
 
 BASE_DIR = Path(__file__).resolve().parent
 
@@ -36,6 +39,7 @@ INSTALLED_APPS = [
     "haystack",
     # Wagtail
     "wagtail.contrib.redirects",
+    "wagtail.contrib.simple_translation",
     "wagtail.embeds",
     "wagtail.sites",
     "wagtail.users",
@@ -101,6 +105,9 @@ OSCAR_DYNAMIC_CLASS_LOADER = "oscar_training_credits.shop.loading.class_loader"
 
 # Customers may buy for up to so many learners at once, each with a link of their own.
 TRAINING_CREDITS_MOST_PLACES = 25
+
+# Training credits. Its pages in the menu of Oscar's dashboard.
+OSCAR_DASHBOARD_NAVIGATION = [*OSCAR_DASHBOARD_NAVIGATION, TRAINING]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -200,6 +200,21 @@ def test_a_path_that_leads_nowhere_is_an_error(settings, name, path):
     assert message.hint
 
 
+@pytest.mark.parametrize("path", ["no.such.module", "", "tests.granters.PATH"])
+def test_a_granter_that_is_none_is_an_error(settings, path):
+    settings.TRAINING_CREDITS_ACCESS_GRANTER = path
+
+    (message,) = found()["E011"]
+
+    assert f"ACCESS_GRANTER names {path!r}" in message.msg
+
+
+def test_a_granter_that_can_be_called_is_none_of_our_business(settings):
+    settings.TRAINING_CREDITS_ACCESS_GRANTER = "tests.granters.granter"
+
+    assert found() == {}
+
+
 def test_every_wrong_path_of_a_list_is_named(settings):
     settings.TRAINING_CREDITS_CODE_RULES = [
         "a.b",

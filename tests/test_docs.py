@@ -74,7 +74,7 @@ def test_the_default_of_a_setting_is_documented(name, settings):
 
     text = section(reference("settings"), PREFIX + name)
 
-    if isinstance(default, int):
+    if default is None or isinstance(default, int):
         assert f"Default: `{default}`" in text
         return
     for value in [default] if isinstance(default, str) else default:

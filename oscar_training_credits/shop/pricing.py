@@ -25,6 +25,7 @@ from .training import (
 )
 
 FixedPrice: Any = get_class("partner.prices", "FixedPrice")
+Unavailable: Any = get_class("partner.availability", "Unavailable")
 
 
 class CreditPrice(FixedPrice):
@@ -70,6 +71,9 @@ class StrategyMixin(Extension):
         training = training_of(product)
         if training is None:
             return info
+        if not product.is_public:
+            # Oscar only hides it: who knows its address could still buy it.
+            info = info._replace(availability=Unavailable())
         info = _within_limits(info, training)
         if training.credit_only and info.stockrecord:
             return info._replace(price=credit_only_price(training, info.stockrecord))
