@@ -25,7 +25,7 @@ from oscar_training_credits.test.factories import (
 from .orders import place_order
 from .racing import Meeting, at_once
 
-pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.races, pytest.mark.django_db(transaction=True)]
 
 TEXT = "ACME-TEAM-2026"
 TRIES = 6
