@@ -167,6 +167,11 @@ class Settings:
         """Whether access ends when all credits of an order line are given back."""
         return self._get("REFUND_ENDS_ACCESS", True)
 
+    @property
+    def API_IS_PAID_FIRST(self) -> bool:
+        """Whether an order by django-oscar-api is paid before it is written."""
+        return self._get("API_IS_PAID_FIRST", False)
+
     def load(self, name: str) -> Callable[..., Any]:
         """Import the object that the dotted path in the setting `name` points to."""
         return cast("Callable[..., Any]", import_string(getattr(self, name)))

@@ -119,6 +119,36 @@ def test_a_site_without_oscars_checkout_has_nothing_to_guard_there(settings):
     assert "E003" not in found()
 
 
+def test_an_api_without_credits_is_an_error():
+    said = manage_check("tests.sites.api_without_training")
+
+    assert re.findall(r"training_credits\.(\w\d+)\) (\S+)", said) == [
+        ("E005", "api-basket-add-voucher"),
+        ("E005", "api-checkout"),
+        ("E005", "api-checkout"),
+        ("W005", "A"),
+    ]
+    for mixin in ("AddVoucherView", "CheckoutView", "CheckoutSerializer"):
+        assert f"{mixin}Mixin into your own class" in said
+    assert 'include("oscar_training_credits.rest.urls")' in said
+
+
+def test_a_well_wired_api_is_silent(settings):
+    settings.ROOT_URLCONF = "tests.api_urls"
+
+    assert found() == {}
+
+
+@pytest.mark.parametrize("first", [None, 1, "yes"])
+def test_whether_an_api_is_paid_first_is_a_yes_or_no(settings, first):
+    settings.TRAINING_CREDITS_API_IS_PAID_FIRST = first
+
+    (message,) = found()["E018"]
+
+    assert "API_IS_PAID_FIRST must be True or False" in message.msg
+    assert message.hint
+
+
 def test_templates_of_oscar_in_front_of_ours_are_warned_of(settings):
     oscars = Path(oscar.__file__).parent / "templates"
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [oscars]}]
@@ -341,7 +371,7 @@ def test_whether_a_refund_ends_access_is_a_yes_or_no(settings, ends):
 def test_the_most_places_are_a_number_above_zero(settings, most):
     settings.TRAINING_CREDITS_MOST_PLACES = most
 
-    (message,) = found()["E018"]
+    (message,) = found()["E019"]
 
     assert "MOST_PLACES must be a number of places" in message.msg
     assert message.hint

@@ -268,7 +268,7 @@ class TrainingPageMixin(models.Model):
         return response
 
 
-class TrainingPage(TrainingPageMixin, Page):
+class TrainingPage(TrainingPageMixin, Page):  # type: ignore[django-manager-missing]
     """For a site that has no base page of its own: a page that sells training."""
 
     content_panels: ClassVar[list[Any]] = [

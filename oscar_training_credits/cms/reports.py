@@ -26,7 +26,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from oscar.core.loading import get_model
-from wagtail.admin.filters import WagtailFilterSet
+from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
 from wagtail.admin.menu import Menu, MenuItem, SubmenuMenuItem
 from wagtail.admin.site_summary import SummaryItem
 from wagtail.admin.ui.tables import BooleanColumn, Column, DateColumn, TitleColumn
@@ -35,7 +35,7 @@ from wagtail.permission_policies import ModelPermissionPolicy
 
 from ..credits.models import Access, RedemptionLine, TermsChange, TrainingProduct
 from ..credits.terms import Kind
-from .content import training_page_models
+from .selling import training_page_models
 
 YES_NO = [("yes", _("Yes")), ("no", _("No"))]
 
@@ -64,7 +64,9 @@ class TrainingFilterSet(WagtailFilterSet):
 
 
 class ChangeFilterSet(WagtailFilterSet):
-    changed_at = django_filters.DateFromToRangeFilter(label=_("Changed"))
+    changed_at = django_filters.DateFromToRangeFilter(
+        label=_("Changed"), widget=DateRangePickerWidget
+    )
 
     class Meta:
         model = TermsChange
