@@ -55,6 +55,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *_check_names(),
         *_check_holds(),
         *_check_refunds(),
+        *_check_places(),
         *_check_payment(),
         *_check_throttle(),
     ]
@@ -366,6 +367,17 @@ def _check_refunds() -> Iterator[CheckMessage]:
             "must be True or False",
             "E017",
             hint="Write False to let learners keep what was given back.",
+        )
+
+
+def _check_places() -> Iterator[CheckMessage]:
+    most: Any = settings.MOST_PLACES
+    if type(most) is not int or most < 1:
+        yield _wrong(
+            "MOST_PLACES",
+            "must be a number of places",
+            "E019",
+            hint="Write 1 to sell to each learner alone, or a higher number.",
         )
 
 

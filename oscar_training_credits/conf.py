@@ -137,6 +137,14 @@ class Settings:
         return self._get("HOLD_MINUTES", 30)
 
     @property
+    def MOST_PLACES(self) -> int:
+        """How many places of one training product an order may hold.
+
+        With 1 learners buy for themselves only.
+        """
+        return self._get("MOST_PLACES", 1)
+
+    @property
     def SOURCE_TYPE(self) -> str:
         """The name of Oscar's payment source type for credits."""
         return self._get("SOURCE_TYPE", "Training credits")

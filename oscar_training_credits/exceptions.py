@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .credits.places import Hurdle
     from .credits.refunding import RefundRefusal
     from .credits.refusals import Refusal
 
@@ -35,6 +36,14 @@ class NotEnoughCredits(TrainingCreditsError):
 
 class PurchaseRefused(TrainingCreditsError):
     """A purchase cannot go on as shown; the message is for the learner."""
+
+
+class PlaceRefused(TrainingCreditsError):
+    """A place can't be claimed by this learner; `hurdle` says why, as a value."""
+
+    def __init__(self, hurdle: Hurdle) -> None:
+        super().__init__(hurdle.value)
+        self.hurdle = hurdle
 
 
 class RefundRefused(TrainingCreditsError):

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from .shop import access_pages, delivery_pages, views
+from .shop import access_pages, delivery_pages, place_pages, views
 
 app_name = "training_credits"
 
@@ -14,6 +14,17 @@ urlpatterns = [
     path("codes/apply/", views.ApplyCodeView.as_view(), name="apply"),
     path("codes/<int:code_id>/remove/", views.RemoveCodeView.as_view(), name="remove"),
     path("lines/<int:line_id>/", views.SettleLineView.as_view(), name="settle-line"),
+    path("claim/<str:text>/", place_pages.ClaimView.as_view(), name="claim"),
+    path(
+        "places/<int:place_id>/revoke/",
+        place_pages.RevokeLinkView.as_view(),
+        name="revoke-link",
+    ),
+    path(
+        "places/<int:place_id>/take/",
+        place_pages.TakePlaceView.as_view(),
+        name="take-place",
+    ),
     path(
         "<int:training_id>/apply/",
         views.ExpressApplyView.as_view(),

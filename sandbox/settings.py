@@ -103,6 +103,9 @@ INSTALLED_APPS = [
 # Oscar's classes, or of this site's forks of them.
 OSCAR_DYNAMIC_CLASS_LOADER = "oscar_training_credits.shop.loading.class_loader"
 
+# Customers may buy for up to so many learners at once, each with a link of their own.
+TRAINING_CREDITS_MOST_PLACES = 25
+
 # Training credits. Its pages in the menu of Oscar's dashboard.
 OSCAR_DASHBOARD_NAVIGATION = [*OSCAR_DASHBOARD_NAVIGATION, TRAINING]
 

@@ -69,10 +69,10 @@ def given(learner, training, order_line):
     return give
 
 
-def buy(learner, training: TrainingProduct, quantity: int = 1) -> Access:
+def buy(learner, training: TrainingProduct) -> Access:
     """Buy with a code, and return the access that it gave."""
     text = make_issued(100).text
-    order = place_order(learner, (training.product, quantity), text=text)
+    order = place_order(learner, (training.product, 1), text=text)
     return order.lines.get().training_access
 
 
@@ -122,12 +122,6 @@ def test_each_line_of_an_order_opens_its_own(learner):
         first.pk,
         second.pk,
     }
-
-
-def test_a_quantity_does_not_lengthen_access(learner):
-    access = buy(learner, make_training(access_days=30), quantity=3)
-
-    assert lasts(access) == 30 * DAY
 
 
 def test_buying_again_extends_without_overlap(learner):

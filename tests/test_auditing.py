@@ -15,13 +15,14 @@ from django.utils import timezone
 from oscar.core.loading import get_model
 
 from oscar_training_credits import api
-from oscar_training_credits.credits import auditing, redemption
+from oscar_training_credits.credits import auditing, places, redemption
 from oscar_training_credits.credits.applying import apply_code
 from oscar_training_credits.credits.issuing import add_grant
 from oscar_training_credits.credits.models import (
     Access,
     CreditGrant,
     LedgerEntry,
+    Place,
     Redemption,
     RedemptionLine,
     Refund,
@@ -472,9 +473,48 @@ def _():
 
 @damage("settled_lines_give_access", "no access")
 def _():
-    settled = SettledLine.objects.latest("pk")
+    text = make_issued(20).text
+    order = place_order(make_learner(), (make_training().product, 1), text=text)
+    settled = order.lines.get().settled_line
     remove(settled.order_line.training_access)
     return settled
+
+
+@damage("settled_lines_give_access", "no places")
+def _():
+    settled = SettledLine.objects.latest("pk")
+    remove(*settled.order_line.training_places.all())
+    return settled
+
+
+@damage("lines_have_all_their_places", "a place is missing")
+def _():
+    place = Place.objects.latest("pk")
+    remove(place)
+    return place.order_line
+
+
+@damage("lines_have_all_their_places", "access for the buyer besides")
+def _():
+    place = Place.objects.latest("pk")
+    line = place.order_line
+    Access.objects.create(
+        learner=line.order.user, training=place.training, order_line=line
+    )
+    return line
+
+
+@damage("places_that_give_access_are_claimed", "claimed, but not on record")
+def _():
+    place = Place.objects.latest("pk")
+    places.claim(place, make_learner())
+    return change(place, claimed_at=None)
+
+
+@damage("refunded_places_are_not_free", "refunded, but free")
+def _():
+    settled = SettledLine.objects.latest("pk")
+    return change(settled, refunded_quantity=1)
 
 
 @damage("credit_only_lines_are_settled", "no credits for a credit-only line")

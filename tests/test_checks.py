@@ -367,6 +367,16 @@ def test_whether_a_refund_ends_access_is_a_yes_or_no(settings, ends):
     assert message.hint
 
 
+@pytest.mark.parametrize("most", [0, -1, "25", None, True, 2.5])
+def test_the_most_places_are_a_number_above_zero(settings, most):
+    settings.TRAINING_CREDITS_MOST_PLACES = most
+
+    (message,) = found()["E019"]
+
+    assert "MOST_PLACES must be a number of places" in message.msg
+    assert message.hint
+
+
 def test_a_restricted_field_that_a_page_does_not_have_is_an_error(monkeypatch):
     monkeypatch.setattr(CoursePage, "restricted_fields", ("lessons", "leszons"))
 

@@ -68,7 +68,9 @@ def test_every_setting_is_documented_and_no_other():
 @pytest.mark.parametrize(
     "name", [name for name in vars(Settings) if name.isupper() and name != "CODE_KEYS"]
 )
-def test_the_default_of_a_setting_is_documented(name):
+def test_the_default_of_a_setting_is_documented(name, settings):
+    if hasattr(settings, PREFIX + name):
+        delattr(settings, PREFIX + name)
     default = getattr(Settings(), name)
 
     text = section(reference("settings"), PREFIX + name)

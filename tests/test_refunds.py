@@ -16,7 +16,7 @@ from django.utils import timezone
 from oscar.core.loading import get_class, get_model
 
 from oscar_training_credits import api, signals
-from oscar_training_credits.credits import refunding
+from oscar_training_credits.credits import places, refunding
 from oscar_training_credits.credits.access import may_see
 from oscar_training_credits.credits.issuing import add_grant
 from oscar_training_credits.credits.models import (
@@ -463,18 +463,24 @@ def test_a_cancellation_leaves_out_what_has_expired_for_good(
 # Access
 
 
-def test_access_ends_with_the_last_unit(learner, training, line):
+@pytest.fixture
+def taken(learner, line):
+    """The first of the line's three places, which the learner has claimed."""
+    return places.claim(line.training_places.get(number=1), learner)
+
+
+def test_access_ends_with_the_last_unit(learner, training, line, taken):
     refunding.refund_lines([(line, 2)], cause="a")
     assert may_see(learner, training)
 
     outcome = refunding.refund_lines([(line, 1)], cause="b", at=NOW + DAY)
 
-    assert outcome.ended == (line.pk,)
+    assert outcome.places == ((line.pk, 1),)
     access = Access.objects.get()
     assert access.ends_at == NOW + DAY
 
 
-def test_access_is_kept_if_the_site_says_so(learner, training, line, settings):
+def test_access_is_kept_if_the_site_says_so(learner, training, line, taken, settings):
     settings.TRAINING_CREDITS_REFUND_ENDS_ACCESS = False
 
     outcome = refunding.refund_lines([(line, 3)], cause="a")
@@ -483,7 +489,7 @@ def test_access_is_kept_if_the_site_says_so(learner, training, line, settings):
     assert may_see(learner, training)
 
 
-def test_a_retry_does_not_end_access_again(line):
+def test_a_retry_does_not_end_access_again(line, taken):
     refunding.refund_lines([(line, 3)], cause="a", at=NOW + DAY)
 
     refunding.refund_lines([(line, 3)], cause="a", at=NOW + 2 * DAY)
@@ -577,8 +583,9 @@ def test_the_order_has_a_note(order, line):
 
     assert "\n".join(notes(order)).splitlines() == [
         "40 credits given back to ACME, code ending 2026 (Django Foundations × 2).",  # noqa: RUF001
+        "2 places of Django Foundations were taken back.",
         "20 credits given back to ACME, code ending 2026 (Django Foundations × 1).",  # noqa: RUF001
-        "Access has ended: Django Foundations.",
+        "1 place of Django Foundations was taken back.",
     ]
     first, second = order.notes.order_by("pk")
     assert (first.user, second.user) == (by, None)
@@ -766,7 +773,7 @@ def test_staff_give_credits_back_for_a_line(staff, code, order, line):
     assert f"Give 40 credits of order #{order.number} back?" in text
     assert (
         "Django Foundations 2 of 3 40 credits to ACME, code ending 2026"
-        " Stays as it is Give 40 credits back" in text
+        " 2 places are taken back Give 40 credits back" in text
     )
     assert code.balance() == 40
 
@@ -778,17 +785,20 @@ def test_staff_give_credits_back_for_a_line(staff, code, order, line):
     assert_balanced()
 
 
-def test_staff_give_the_credits_of_the_whole_order_back(staff, code, order, line):
+def test_staff_give_the_credits_of_the_whole_order_back(
+    staff, code, order, line, taken
+):
     api.refund_lines([(line, 1)], cause="a")
 
     asked = staff.post(address(order), {"order_action": "give_all_credits_back"})
     text = words(text_of(asked))
     assert "Django Foundations 2 of 3 40 credits to ACME" in text
-    assert "Ends now" in text
+    assert "2 places are taken back 1 learner loses access" in text
     done = staff.post(address(order), form_of(asked), follow=True)
 
     text = words(text_of(done))
-    assert "Access has ended: Django Foundations." in text
+    assert "2 places of Django Foundations were taken back." in text
+    assert Access.objects.get().has_ended(timezone.now())
     assert "For the whole order" not in text
     assert "ACME 60 credits 60 credits 60 credits code ending 2026" in text
     assert code.balance() == 100

@@ -23,7 +23,7 @@ from django.views.decorators.debug import (
 )
 
 from . import codes, domains, issuing
-from .models import Access, CreditCode, CreditGrant, LedgerEntry, Redemption
+from .models import Access, CreditCode, CreditGrant, LedgerEntry, Place, Redemption
 
 WHEN = ["starts_at", "expires_at", "ends_access"]
 CONTENT = ["content"]
@@ -259,3 +259,10 @@ class AccessAdmin(ReadOnlyAdmin):
     list_display = ["learner", "training", "starts_at", "ends_at"]
     list_select_related = ["learner", "training__product"]
     search_fields = ["learner__email", "training__product__title"]
+
+
+@admin.register(Place)
+class PlaceAdmin(ReadOnlyAdmin):
+    list_display = ["training", "order_line", "number", "claimed_at", "revoked_at"]
+    list_select_related = ["training__product", "order_line"]
+    search_fields = ["order_line__order__number", "access__learner__email"]

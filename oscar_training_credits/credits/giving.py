@@ -6,7 +6,7 @@ locks the learner first, so that two purchases never start at the same moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -109,16 +109,25 @@ def running_until(
     """
     _lock_learners([learner.pk])
     now = timezone.now()
-    known = {training.pk: training for training in trainings}
-    ends = {
-        pk: end_of_run(rows, at=max(now, _first_moment(known[pk], now)))
-        for pk, rows in access.grounds(learner, known.values()).items()
-    }
-    return {pk: end for pk, end in ends.items() if end and end > now}
+    firsts = {training: _first_moment(training, now) for training in trainings}
+    return _runs_until(learner, firsts)
 
 
 def _first_moment(training: TrainingProduct, at: datetime) -> datetime:
     return start_of(training.access_from) if training.access_from else at
+
+
+def _runs_until(
+    learner: AbstractBaseUser, firsts: Mapping[TrainingProduct, datetime]
+) -> dict[int, datetime]:
+    """Return until when access goes on that runs at each first moment, or now."""
+    now = timezone.now()
+    known = {training.pk: first for training, first in firsts.items()}
+    ends = {
+        pk: end_of_run(rows, at=max(now, known[pk]))
+        for pk, rows in access.grounds(learner, firsts).items()
+    }
+    return {pk: end for pk, end in ends.items() if end and end > now}
 
 
 def has_without_end(learner: AbstractBaseUser, training: TrainingProduct) -> bool:
@@ -147,10 +156,17 @@ def begin_access(
 @transaction.atomic
 def claim_access(learner: AbstractBaseUser, place: Place) -> Access:
     """Give access for a place on somebody's order, which is locked and unclaimed."""
-    after = running_until(learner, [place.training]).get(place.training_id)
-    starts_at = max(filter(None, (timezone.now(), after, place.starts_at)))
-    period = period_from(starts_at, days=place.access_days, ends=[place.ends_at])
+    _lock_learners([learner.pk])
+    period = period_of_place(place, learner)
     return _begin(learner, place.training, period, place=place)
+
+
+def period_of_place(place: Place, learner: AbstractBaseUser | None = None) -> Period:
+    """Return the access that a place gives if it is claimed now, by whom, if known."""
+    first = max(filter(None, (timezone.now(), place.starts_at)))
+    ends = _runs_until(learner, {place.training: first}) if learner else {}
+    starts_at = max(first, ends.get(place.training_id, first))
+    return period_from(starts_at, days=place.access_days, ends=[place.ends_at])
 
 
 @transaction.atomic
@@ -246,16 +262,21 @@ def end_access(
 
 @transaction.atomic
 def end_access_of(
-    order_lines: Iterable[Any], *, at: datetime | None = None
+    order_lines: Iterable[Any],
+    *,
+    places: Iterable[Place] = (),
+    at: datetime | None = None,
 ) -> tuple[int, ...]:
     """End the access bought with `order_lines`; return those that had any, by key.
+
+    The access of those who claimed `places` ends as well.
 
     The rows stay. Access to the same training that was bought later, and was to
     begin when this ends, begins that much sooner: no day of it is lost.
     """
     at = at or timezone.now()
-    rows = Access.objects.filter(order_line__in=list(order_lines))
-    running = rows.filter(Q(ends_at=None) | Q(ends_at__gt=at))
+    bought = Q(order_line__in=list(order_lines)) | Q(place__in=list(places))
+    running = Access.objects.filter(bought, Q(ends_at=None) | Q(ends_at__gt=at))
     _lock_learners(running.values_list("learner_id", flat=True))
     ended: list[Any] = []
     for pk in running.order_by("pk").values_list("pk", flat=True):
@@ -263,7 +284,7 @@ def end_access_of(
         given = Access.objects.get(pk=pk)
         _end(given, at, reason=_("Its purchase was refunded or cancelled."))
         ended.append(given.order_line_id)
-    return tuple(ended)
+    return tuple(filter(None, ended))
 
 
 def _begin(

@@ -6,13 +6,13 @@ that have expired come back in a new grant on the same code that lives for the
 site's days of grace, as a longer life of the old grant would also revive credits
 that nobody gave back. Without days of grace they are refused.
 
-Lock order as everywhere: codes, grants, then lines, then learners.
+Lock order as everywhere: codes, grants, then lines, then places, then learners.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from .. import signals
 from ..conf import settings
 from ..exceptions import CauseReused, RefundRefused
-from . import giving, ledger
+from . import giving, ledger, places
 from .models import (
     CreditCode,
     CreditGrant,
@@ -106,6 +106,8 @@ class Outcome:
     """What had expired and was left out, where all that is left was asked for."""
     ended: tuple[int, ...] = ()
     """The order lines whose access has ended, by primary key."""
+    places: tuple[tuple[int, int], ...] = ()
+    """Pairs of an order line's primary key and how many of its places are gone."""
     is_repeated: bool = False
     """The cause had been dealt with before: nothing was done now."""
 
@@ -154,19 +156,23 @@ def refund_rest(
     cause: str,
     by: AbstractBaseUser | None = None,
     at: datetime | None = None,
+    cancelled: Iterable[Any] = (),
 ) -> Outcome:
     """Give back all that is left of `order_lines`, which are of one order.
 
     Lines paid with money, or given back before, add nothing. Lines whose credits
     have expired for good are left out, and keep their access. Asking again with the
-    same cause returns the first refunds.
+    same cause returns the first refunds. Those of the lines that were paid with money
+    and are `cancelled` lose access and places as well.
 
     Raises:
         CauseReused: the cause stands for another refund of the order.
         ValueError: the lines are of several orders, or `cause` is empty or too long.
     """
     wanted = dict.fromkeys(_of_one_order(order_lines))
-    return _refund(wanted, cause=cause, by=by, at=at or timezone.now())
+    gone = [line.pk for line in cancelled]
+    at = at or timezone.now()
+    return _refund(wanted, cause=cause, by=by, at=at, cancelled=gone)
 
 
 def _quantities(lines: Iterable[tuple[Any, int]]) -> dict[int, int]:
@@ -188,7 +194,12 @@ def _of_one_order(order_lines: Iterable[Any]) -> list[int]:
 
 
 def _refund(
-    wanted: Wanted, *, cause: str, by: AbstractBaseUser | None, at: datetime
+    wanted: Wanted,
+    *,
+    cause: str,
+    by: AbstractBaseUser | None,
+    at: datetime,
+    cancelled: Sequence[int] = (),
 ) -> Outcome:
     if not 0 < len(cause) <= LONGEST_CAUSE:
         raise ValueError(f"A cause has 1 to {LONGEST_CAUSE} letters.")
@@ -196,7 +207,8 @@ def _refund(
     plan = _plan(wanted, at)
     if earlier := _earlier(wanted, cause):
         _refuse_other_request(earlier, wanted, plan)
-        return Outcome(earlier, plan.refusals, is_repeated=True)
+        ended, lost = _end_access(cancelled, dict.fromkeys(cancelled, 0), at=at)
+        return Outcome(earlier, plan.refusals, ended, lost, is_repeated=True)
     if plan.refusals and None not in wanted.values():
         raise RefundRefused(plan.refusals)
     refunds = tuple(
@@ -204,12 +216,12 @@ def _refund(
         for redemption, portions in _by_redemption(plan.portions).items()
     )
     _mark_lines(plan.portions)
-    ending = plan.fully if settings.REFUND_ENDS_ACCESS else ()
-    ended = giving.end_access_of(ending, at=at)
+    left = _units_left(plan.portions) | dict.fromkeys(cancelled, 0)
+    ended, lost = _end_access([*plan.fully, *cancelled], left, at=at)
     for refund in refunds:
         announce = partial(signals.credits_refunded.send_robust, Refund, refund=refund)
         transaction.on_commit(announce)
-    return Outcome(refunds, plan.refusals, ended)
+    return Outcome(refunds, plan.refusals, ended, lost)
 
 
 def _lock(wanted: Wanted) -> dict[int, CreditCode]:
@@ -427,3 +439,24 @@ def _mark_lines(portions: Iterable[Portion]) -> None:
     for pk, quantity in units.items():
         settled = SettledLine.objects.filter(pk=pk)
         settled.update(refunded_quantity=F("refunded_quantity") + quantity)
+
+
+def _end_access(
+    fully: Iterable[int], left: Mapping[int, int], *, at: datetime
+) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """End what was bought with lines that nothing, or less, is left of.
+
+    Returns the lines whose access has ended, and how many places others have lost.
+    """
+    ends = settings.REFUND_ENDS_ACCESS
+    gone = places.take_back(left, claimed_too=ends, at=at)
+    ended = giving.end_access_of(fully if ends else (), places=gone, at=at)
+    lost = Counter(place.order_line_id for place in gone)
+    return ended, tuple(lost.items())
+
+
+def _units_left(portions: Iterable[Portion]) -> dict[int, int]:
+    """Return how many units are left of the lines that were just refunded, by key."""
+    lines = {portion.order_line_id for portion in portions}
+    settled = SettledLine.objects.filter(order_line__in=lines)
+    return {line.order_line_id: line.left for line in settled}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import CharField, Exists, F, OuterRef, Q, Value
+from django.db.models import CharField, Count, Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Cast, Concat
 from django.utils.translation import gettext_lazy as _
 from oscar.core.loading import get_model
@@ -14,6 +14,7 @@ from ..credits import auditing
 from ..credits.auditing import Finding, Rows, Rules
 from ..credits.models import (
     ParkedPrice,
+    Place,
     Redemption,
     RedemptionLine,
     SettledLine,
@@ -109,8 +110,53 @@ def lines_are_settled_whole() -> Rows:
 )
 def settled_lines_give_access() -> Rows:
     kept = Q(refunded_quantity=0, order_line__order__user__isnull=False)
+    places = Place.objects.filter(order_line=OuterRef("order_line"))
     rows = SettledLine.objects.filter(kept, order_line__training_access=None)
+    return rows.filter(~Exists(places)).values("pk", "order_line_id")
+
+
+@RULES.add(
+    _(
+        "Order line %(pk)s is for %(quantity)s, and has %(made)s places; its buyer has"
+        " access by it: %(direct)s."
+    )
+)
+def lines_have_all_their_places() -> Rows:
+    Line = get_model("order", "Line")
+    lines = Line._default_manager.filter(training_places__isnull=False)
+    rows = lines.values("pk", "quantity", direct=F("training_access")).annotate(
+        made=Count("training_places")
+    )
+    return rows.exclude(direct=None, quantity=F("made"))
+
+
+# The access of a learner who was deleted has gone; the place stays claimed.
+@RULES.add(
+    _("Place %(pk)s, of order line %(order_line_id)s, gives access but is unclaimed.")
+)
+def places_that_give_access_are_claimed() -> Rows:
+    rows = Place.objects.filter(claimed_at=None, access__isnull=False)
     return rows.values("pk", "order_line_id")
+
+
+# Where refunds leave access as it is, more places than are paid for stay claimed.
+@RULES.add(
+    _(
+        "Settled line %(pk)s, for order line %(order_line_id)s, keeps %(kept)s places,"
+        " %(free)s of them free, but %(refunded_quantity)s of %(quantity)s were"
+        " refunded."
+    )
+)
+def refunded_places_are_not_free() -> Rows:
+    kept = Q(order_line__training_places__revoked_at=None)
+    free = kept & Q(order_line__training_places__claimed_at=None)
+    lines = SettledLine.objects.filter(order_line__training_places__isnull=False)
+    values = lines.values("pk", "order_line_id", "quantity", "refunded_quantity")
+    rows = values.annotate(
+        kept=Count("order_line__training_places", filter=kept),
+        free=Count("order_line__training_places", filter=free),
+    )
+    return rows.filter(free__gt=0, kept__gt=F("quantity") - F("refunded_quantity"))
 
 
 @RULES.add(

@@ -17,6 +17,7 @@ from oscar.core.utils import redirect_to_referrer
 from ..credits.applying import move_codes
 from ..mixins import Extension
 from . import kinds
+from .availability import trim_places
 from .quotes import is_settled
 from .training import takes_part, training_of
 from .unfinished import unfinished_basket, waiting_address
@@ -88,6 +89,7 @@ class ApplicatorMixin(Extension):
     def apply(self, basket: Any, user: Any = None, request: Any = None) -> None:
         if request and (merged := merged_basket_id(request)):
             move_codes(from_basket_id=merged, to_basket=basket)
+            trim_places(basket, request=request)
         super().apply(basket, user, request)
 
 

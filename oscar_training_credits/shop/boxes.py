@@ -14,7 +14,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from ..credits import access
+from ..conf import settings
+from ..credits import access, sale
 from ..credits.access import STRANGER, Standing
 from ..credits.giving import Period, foreseen
 from ..credits.models import TrainingProduct
@@ -48,7 +49,7 @@ class LineRow:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyRow:
-    """What a learner is told of training in the basket that is theirs already."""
+    """What is said of training in the basket: it is theirs already, or for several."""
 
     title: str
     note: str
@@ -91,28 +92,47 @@ def basket_box(basket: Any, *, total: Any = None) -> BasketBox | None:
     items = {item.key: item for item in quote.items}
     lines = [line_row(line, items.get(line.pk), quote) for line in basket.all_lines()]
     return BasketBox(
-        quote, lines, code_rows(quote), total, notice(quote), already_yours(basket)
+        quote, lines, code_rows(quote), total, notice(quote), notes_on(basket)
     )
+
+
+def notes_on(basket: Any) -> list[AlreadyRow]:
+    """Return what the owner of `basket` is told before they pay for its training."""
+    return [*already_yours(basket), *several_places(basket)]
 
 
 def already_yours(basket: Any) -> list[AlreadyRow]:
     """Return what the owner of `basket` is told of its training that is theirs.
 
-    No query more for those who have no training yet.
+    No query more for those who have no training yet. What they buy for several is
+    not for them.
     """
     trainings, quote = trainings_of(basket), quote_of(basket)
+    several = {line.product_id for line in basket.all_lines() if line.quantity > 1}
     known = any(item.has_training for item in quote.items)
     # Of training that takes no credits the quote knows nothing.
     if not basket.owner or not (known or len(trainings) > len(quote.items)):
         return []
     held = access.standings(basket.owner, trainings)
     notes = {
-        each: already_note(each, held.get(each.pk, STRANGER)) for each in trainings
+        each: already_note(each, held.get(each.pk, STRANGER))
+        for each in trainings
+        if each.product_id not in several
     }
     return [
         AlreadyRow(training.product.get_title(), note)
         for training, note in notes.items()
         if note
+    ]
+
+
+def several_places(basket: Any) -> list[AlreadyRow]:
+    """Return what the owner of `basket` is told of training for several learners."""
+    text = _("You get %(number)s places, with a link for each learner.")
+    return [
+        AlreadyRow(line.product.get_title(), text % {"number": line.quantity})
+        for line in basket.all_lines()
+        if 1 < line.quantity <= settings.MOST_PLACES and training_of(line.product)
     ]
 
 
@@ -157,6 +177,7 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         "price": None if training.credit_only else price,
         "is_for_sale": price.exists,
         "is_express": express.is_express(training),
+        "over": sale.over_text(training) if training.is_over else "",
         "path_note": "" if preview else path_note(training, request.user),
         "state": state,
         "codes": code_rows(state.quote),

@@ -13,6 +13,7 @@ from oscar.core.loading import get_model
 
 from ..mixins import Extension
 from . import shown
+from .availability import obstacle_texts
 from .exceptions import BasketAlreadyOrdered, BasketUnderWay, OrderRefused
 from .orders import needs_account, needs_code, placed_order, price_changed
 from .quotes import is_frozen, quote_of
@@ -32,6 +33,20 @@ class CheckoutSessionMixin(Extension):
         if takes_part(request.basket) and quote_of(request.basket).items:
             return
         super().skip_unless_payment_is_required(request)
+
+    def check_basket_is_valid(self, request: Any) -> None:
+        """Say what is wrong where Oscar would say that it is no longer available."""
+        failed = None
+        try:
+            # First, as it reads each product, which then costs no query more.
+            super().check_basket_is_valid(request)
+        except FailedPreCondition as error:
+            failed = error
+        if texts := obstacle_texts(request.basket):
+            address = reverse("basket:summary")
+            raise FailedPreCondition(url=address, messages=texts) from failed
+        if failed:
+            raise failed
 
 
 class PaymentDetailsViewMixin(Extension):

@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from oscar.apps.checkout.utils import CheckoutSessionData
 from oscar.core.loading import get_class, get_model
 
-from ..credits import access
+from ..credits import access, sale
 from ..credits.access import Standing
 from ..credits.applying import apply_code, remove_code, unknown
 from ..credits.giving import Period, foreseen
@@ -179,7 +179,8 @@ def confirm(training: TrainingProduct, *, request: Any, before: Shown | None) ->
         return order
     state = purchase_state(training, request.user)
     if state.gain is None:
-        raise PurchaseRefused(_("You have access already, so nothing was taken."))
+        text = _("You have access already, so nothing was taken.")
+        raise PurchaseRefused(sale.obstacle(training) or text)
     if state.basket is None:
         raise PurchaseRefused(_("Enter a code first."))
     basket = state.basket
@@ -204,6 +205,8 @@ def confirmed_before(before: Shown, learner: Any) -> Any:
 
 
 def refuse_unavailable(training: TrainingProduct, *, strategy: Any) -> None:
+    if text := sale.obstacle(training):
+        raise PurchaseRefused(text)
     product = training.product
     info = strategy.fetch_for_product(product)
     permitted, _reason = info.availability.is_purchase_permitted(1)

@@ -15,6 +15,8 @@ from django.utils.module_loading import import_string
 from ..conf import settings
 
 MIXINS = {
+    ("basket.forms", "AddToBasketForm"): "availability.AddToBasketFormMixin",
+    ("basket.forms", "BasketLineForm"): "availability.BasketLineFormMixin",
     ("basket.views", "BasketView"): "basket.BasketViewMixin",
     ("basket.views", "VoucherAddView"): "basket.VoucherAddViewMixin",
     ("catalogue.managers", "ProductQuerySet"): "querysets.ProductQuerySetMixin",

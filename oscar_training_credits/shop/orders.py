@@ -10,12 +10,13 @@ from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
 from ..conf import settings
-from ..credits import giving, redemption, wording
+from ..credits import giving, places, redemption, wording
 from ..credits.models import Redemption, TrainingProduct
 from ..credits.quoting import NOTHING, Quote
 from ..credits.redemption import Settlement
 from ..credits.refusals import public_text
 from ..mixins import Extension
+from .availability import obstacle_texts
 from .exceptions import BasketAlreadyOrdered, BasketUnderWay, OrderRefused
 from .pricing import CreditPrice
 from .quotes import is_frozen, items_of
@@ -56,6 +57,9 @@ class OrderCreatorMixin(Extension):
             raise OrderRefused(needs_account())
         quote = redemption.locked_quote(items_of(basket), basket=basket, learner=user)
         refuse_unless_priced_so(basket, quote)
+        # What is held may be paid for by now, on the terms of the moment of the hold.
+        if not quote.holds:
+            refuse_obstacles(basket)
         # Locks the learner, whom the order's row will refer to: on MariaDB that is a
         # weaker lock, which two orders of one learner could get and not exchange.
         self.access_ends = giving.running_until(user, trainings_of(basket))
@@ -79,12 +83,18 @@ class OrderCreatorMixin(Extension):
     def give_access(
         self, order_line: Any, basket_line: Any, training: TrainingProduct
     ) -> None:
+        """Give the buyer access or, for several, places that learners can claim."""
+        until = end_of_codes(self.settled_quote, line_id=basket_line.pk)
+        if order_line.quantity > 1:
+            quantity = order_line.quantity
+            places.make_places(order_line, training, quantity=quantity, until=until)
+            return
         given = giving.begin_access(
             self.learner,
             training,
             order_line=order_line,
             after=self.access_ends.get(training.pk),
-            until=end_of_codes(self.settled_quote, line_id=basket_line.pk),
+            until=until,
         )
         if given.ends_at:
             self.access_ends[training.pk] = given.ends_at
@@ -159,6 +169,16 @@ def refuse_unless_priced_so(basket: Any, quote: Quote) -> None:
             raise OrderRefused(price_changed())
         if settled and items[line.pk].unit_credits > price.credits:
             raise OrderRefused(price_changed())
+
+
+def refuse_obstacles(basket: Any) -> None:
+    """Refuse an order for more places than may be sold, or for access that is over.
+
+    Raises:
+        OrderRefused: with what the learner can do.
+    """
+    if texts := obstacle_texts(basket):
+        raise OrderRefused(" ".join(texts))
 
 
 def needs_code(quote: Quote) -> str:

@@ -14,6 +14,7 @@ from oscar.core.loading import get_class
 from ..credits.models import TrainingProduct
 from ..mixins import Extension
 from . import quotes
+from .availability import availability_of
 from .loading import with_mixin
 from .training import (
     forget_stock,
@@ -51,7 +52,10 @@ class SelectorMixin(Extension):
 
 
 class StrategyMixin(Extension):
-    """For any strategy: prices credit-only products, and lines settled in credits."""
+    """For any strategy: prices credit-only products, and lines settled in credits.
+
+    Training is available only as long and as often as it may be sold.
+    """
 
     def select_stockrecord(self, product: Any) -> Any:
         if is_known(product) or has_read_stock(product):
@@ -65,19 +69,23 @@ class StrategyMixin(Extension):
     def fetch_for_product(self, product: Any, stockrecord: Any = None) -> Any:
         info = super().fetch_for_product(product, stockrecord)
         training = training_of(product)
-        if training and not product.is_public:
+        if training is None:
+            return info
+        if not product.is_public:
             # Oscar only hides it: who knows its address could still buy it.
             info = info._replace(availability=Unavailable())
-        if training and training.credit_only and info.stockrecord:
+        info = _within_limits(info, training)
+        if training.credit_only and info.stockrecord:
             return info._replace(price=credit_only_price(training, info.stockrecord))
         return info
 
     def fetch_for_line(self, line: Any, stockrecord: Any = None) -> Any:
         info = super().fetch_for_line(line, stockrecord)
         training = training_of(line.product)
-        if not training or not (
-            training.takes_credits or quotes.is_frozen(line.basket)
-        ):
+        if not training:
+            return info
+        info = _within_limits(info, training)
+        if not (training.takes_credits or quotes.is_frozen(line.basket)):
             return info
         item = quotes.settled_item(line)
         if item is None:
@@ -87,6 +95,12 @@ class StrategyMixin(Extension):
             info.price.currency, credits=item.unit_credits, instead_of=in_money
         )
         return info._replace(price=price)
+
+    def availability_policy(self, product: Any, stockrecord: Any) -> Any:
+        """Also what Oscar asks of each child when it looks at their parent."""
+        availability = super().availability_policy(product, stockrecord)
+        training = training_of(product)
+        return availability_of(training, availability) if training else availability
 
     def parent_pricing_policy(self, product: Any, children_stock: Any) -> Any:
         """Price a parent by its children that have a price in money, if any has."""
@@ -101,6 +115,11 @@ class StrategyMixin(Extension):
 
 def credit_only_price(training: TrainingProduct, stockrecord: Any) -> CreditPrice:
     return CreditPrice(stockrecord.price_currency, credits=training.credits or 0)
+
+
+def _within_limits(info: Any, training: TrainingProduct) -> Any:
+    limited = availability_of(training, info.availability)
+    return info._replace(availability=limited)
 
 
 def _has_money_price(stockrecord: Any) -> bool:

@@ -18,7 +18,7 @@ from oscar.core.loading import get_class
 from oscar.views.decorators import check_permissions
 
 from ..conf import settings
-from ..credits import refunding
+from ..credits import places, refunding
 from ..credits.models import CreditCode
 from ..credits.refunding import Plan, RefundRefusal
 from ..exceptions import CauseReused, RefundRefused
@@ -44,6 +44,10 @@ class LineToRefund:
     quantity: int
     destinations: tuple[Destination, ...]
     access_ends: bool
+    places: int = 0
+    """How many places are taken back."""
+    claimed_places: int = 0
+    """How many of them somebody has claimed, so that access ends."""
 
 
 class RefundActionsMixin(Extension):
@@ -158,7 +162,20 @@ def _to_refund(line: Any, quantity: int, plan: Plan) -> LineToRefund:
     ends = settings.REFUND_ENDS_ACCESS and line.pk in plan.fully
     access = getattr(line, "training_access", None)
     is_running = access is not None and not access.has_ended(timezone.now())
-    return LineToRefund(line, quantity, destinations, ends and is_running)
+    going = places.to_take_back(
+        line.training_places.all(), keep=line.settled_line.left - quantity
+    )
+    claimed = [place for place in going if place.claimed_at]
+    if not settings.REFUND_ENDS_ACCESS:
+        going, claimed = [place for place in going if place.is_free], []
+    return LineToRefund(
+        line,
+        quantity,
+        destinations,
+        access_ends=ends and is_running,
+        places=len(going),
+        claimed_places=len(claimed),
+    )
 
 
 def _valid_key(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -11,10 +10,10 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from oscar.core.loading import get_model
 
-from ..conf import settings
-from ..credits import giving, refunding, wording
+from ..credits import refunding, wording
 from ..credits.models import Redemption, Refund, RefundLine
 from ..credits.refunding import Obstacle, Outcome, RefundRefusal
 from .orders import source_reference
@@ -84,11 +83,8 @@ def cancel_lines(
         ValueError: `cause` is empty or too long.
     """
     lines = list(order_lines)
-    outcome = refunding.refund_rest(lines, cause=cause, by=by)
-    if settings.REFUND_ENDS_ACCESS:
-        bought = [line.pk for line in lines if not hasattr(line, "settled_line")]
-        ended = giving.end_access_of(bought)
-        outcome = replace(outcome, ended=(*outcome.ended, *ended))
+    with_money = [line for line in lines if not hasattr(line, "settled_line")]
+    outcome = refunding.refund_rest(lines, cause=cause, by=by, cancelled=with_money)
     _record(lines, outcome, by)
     return outcome
 
@@ -131,6 +127,13 @@ def result_texts(outcome: Outcome, lines: Iterable[Any]) -> list[str]:
     texts = [_refund_text(refund) for refund in outcome.refunds]
     if ended := [titles[pk] for pk in outcome.ended]:
         texts.append(_("Access has ended: %(titles)s.") % {"titles": ", ".join(ended)})
+    for pk, number in outcome.places:
+        text = ngettext(
+            "%(number)s place of %(title)s was taken back.",
+            "%(number)s places of %(title)s were taken back.",
+            number,
+        )
+        texts.append(text % {"number": number, "title": titles[pk]})
     if outcome.refusals:
         texts.append(_("Not given back:"))
     for refusal in outcome.refusals:

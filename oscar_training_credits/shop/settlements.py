@@ -14,11 +14,19 @@ from typing import Any
 from urllib.parse import urljoin
 
 from django.conf import settings as django_settings
-from django.db.models import Prefetch, QuerySet, Sum, prefetch_related_objects
+from django.db.models import (
+    Exists,
+    OuterRef,
+    Prefetch,
+    QuerySet,
+    Sum,
+    prefetch_related_objects,
+)
+from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
 
-from ..credits.models import Redemption, SettledLine
+from ..credits.models import Place, Redemption, SettledLine
 from . import totals
 from .content import content_links
 from .orders import source_reference
@@ -77,8 +85,10 @@ class OrderContent:
 
     title: str
     link: str
-    ends_at: datetime | None
+    ends_at: datetime | None = None
     """When access ends; None for never."""
+    places: int = 0
+    """How many places there are to hand out instead of access for the buyer."""
 
 
 def settlement_of(
@@ -108,15 +118,34 @@ def settlement_of(
 def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:
     """Return what the training in `order` opens, by whatever means it was paid.
 
-    What was given back opens nothing any more. With a `domain` the links are absolute.
+    What was given back opens nothing any more. With a `domain` the links are absolute,
+    and those of places lead to the order, where they are handed out.
     """
     lines = lines_of(order)
     prefetch_related_objects(lines, JOINED[1])
+    base = f"{django_settings.OSCAR_URL_SCHEMA}://{domain}" if domain else ""
+    several = [line for line in lines if domain and getattr(line, "has_places", False)]
+    handed_out = [
+        OrderContent(
+            title=line.title,
+            link=urljoin(base, reverse("customer:order", args=[order.number])),
+            places=line.quantity,
+        )
+        for line in several
+    ]
     lines = [line for line in lines if _opens_content(line)]
     if not lines:
-        return []
+        return handed_out
     links = content_links(line.training_access.training for line in lines)
-    base = f"{django_settings.OSCAR_URL_SCHEMA}://{domain}" if domain else ""
+    return [
+        *handed_out,
+        *_opened_by(lines, links, base),
+    ]
+
+
+def _opened_by(
+    lines: Iterable[Any], links: dict[int, str], base: str
+) -> list[OrderContent]:
     return [
         OrderContent(
             title=line.title,
@@ -153,9 +182,13 @@ def has_read_lines(order: Any) -> bool:
 
 
 def joined_lines() -> QuerySet[Any]:
-    """Return a queryset of order lines that brings credits and access along."""
+    """Return a queryset of order lines that brings credits and access along.
+
+    `has_places` says whether there are places to hand out.
+    """
     lines: QuerySet[Any] = get_model("order", "Line")._default_manager.all()
-    return lines.select_related(*JOINED)
+    places = Exists(Place.objects.filter(order_line=OuterRef("pk")))
+    return lines.select_related(*JOINED).annotate(has_places=places)
 
 
 def _is_settled(line: Any) -> bool:

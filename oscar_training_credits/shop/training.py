@@ -34,16 +34,17 @@ def takes_part(basket: Any) -> bool:
 
     Prices lines that are not priced yet, which reads their terms along.
     """
-    return any(_training_of_line(line, basket) for line in basket.all_lines())
+    return any(training_of_line(line, basket) for line in basket.all_lines())
 
 
 def trainings_of(basket: Any) -> list[TrainingProduct]:
     """Return what lines of `basket` are sold as, where they are training."""
-    lines = (_training_of_line(line, basket) for line in basket.all_lines())
+    lines = (training_of_line(line, basket) for line in basket.all_lines())
     return [training for training in lines if training]
 
 
-def _training_of_line(line: Any, basket: Any) -> TrainingProduct | None:
+def training_of_line(line: Any, basket: Any) -> TrainingProduct | None:
+    """Return what a basket line is sold as; an unpriced line is priced on the way."""
     if basket.has_strategy and not is_known(line.product):
         _priced = line.purchase_info
     return training_of(line.product)

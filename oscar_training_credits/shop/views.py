@@ -28,6 +28,7 @@ from . import boxes, express, flash, kinds, shown, unfinished
 from .askers import asker_of
 from .content import content_links
 from .orders import placed_order
+from .places_bought import places_bought
 from .quotes import is_frozen
 
 PageTitleMixin: Any = get_class("customer.mixins", "PageTitleMixin")
@@ -221,4 +222,5 @@ class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
             for training, standing in holdings.items()
         ]
         rows.sort(key=lambda row: (not row["standing"].has_access, row["title"]))
-        return super().get_context_data(rows=rows, **kwargs)
+        groups = places_bought(self.request)
+        return super().get_context_data(rows=rows, groups=groups, **kwargs)

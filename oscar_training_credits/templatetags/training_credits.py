@@ -15,8 +15,17 @@ from django.template.loader_tags import ExtendsNode
 from ..credits import wording
 from ..credits.models import TrainingProduct
 from ..credits.quoting import Quote
-from ..shop import boxes, catalogue, flash, settlements, shown, totals
+from ..shop import (
+    boxes,
+    catalogue,
+    flash,
+    places_bought,
+    settlements,
+    shown,
+    totals,
+)
 from ..shop.catalogue import ProductTerms
+from ..shop.places_bought import LinePlaces
 from ..shop.pricing import CreditPrice
 from ..shop.quotes import quote_of
 from ..shop.settlements import OrderContent, OrderSettlement
@@ -106,6 +115,12 @@ def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:
     return settlements.contents_of(order, domain=domain)
 
 
+@register.simple_tag(takes_context=True)
+def places_of(context: Context, order: Any) -> list[LinePlaces]:
+    """Return the places of an order, with their links, for its buyer alone."""
+    return places_bought.places_of(order, request=context.get("request"))
+
+
 @register.simple_tag
 def paid_in_credits(orders: Any) -> bool:
     """Tell whether any order of a list was paid in credits."""
@@ -143,9 +158,9 @@ def code_box(context: Context, *, editable: bool = True) -> dict[str, Any]:
 
 @register.inclusion_tag("training_credits/already_yours.html")
 def already_yours(basket: Any) -> dict[str, Any]:
-    """Say what of a basket's training the learner has already."""
+    """Say what of a basket's training the learner has already, or buys for several."""
     takes = basket and basket.pk and takes_part(basket)
-    return {"rows": boxes.already_yours(basket) if takes else []}
+    return {"rows": boxes.notes_on(basket) if takes else []}
 
 
 @register.inclusion_tag("training_credits/purchase.html", takes_context=True)

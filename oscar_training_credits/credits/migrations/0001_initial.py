@@ -539,8 +539,8 @@ class Migration(migrations.Migration):
                 ),
                 ("number", models.PositiveIntegerField(verbose_name="number")),
                 (
-                    "digest",
-                    models.CharField(editable=False, max_length=64, unique=True),
+                    "salt",
+                    models.CharField(editable=False, max_length=32, unique=True),
                 ),
                 ("access_days", models.PositiveIntegerField(blank=True, null=True)),
                 (
@@ -550,6 +550,10 @@ class Migration(migrations.Migration):
                 (
                     "ends_at",
                     models.DateTimeField(blank=True, null=True, verbose_name="ends"),
+                ),
+                (
+                    "claimed_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="claimed"),
                 ),
                 (
                     "revoked_at",

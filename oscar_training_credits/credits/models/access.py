@@ -127,11 +127,18 @@ class AccessChange(models.Model):
         return f"{self.access_id}: {self.kind}"
 
 
+class PlaceQuerySet(models.QuerySet["Place"]):
+    def kept(self) -> PlaceQuerySet:
+        """Leave out what was taken back with a refund."""
+        return self.filter(revoked_at=None)
+
+
 class Place(models.Model):
     """One of several places that an order line bought, for a learner to claim.
 
-    At rest there is a keyed digest of the text in its claim link. The period of
-    access is that of the day of purchase.
+    Its link carries the salt with a signature, so the row alone opens nothing; a new
+    salt makes the old link worthless. The period of access is that of the day of
+    purchase.
     """
 
     order_line = models.ForeignKey(
@@ -144,11 +151,14 @@ class Place(models.Model):
         TrainingProduct, on_delete=models.PROTECT, related_name="+"
     )
     number = models.PositiveIntegerField(_("number"))
-    digest = models.CharField(max_length=64, unique=True, editable=False)
+    salt = models.CharField(max_length=32, unique=True, editable=False)
     access_days = models.PositiveIntegerField(null=True, blank=True)
     starts_at = models.DateTimeField(_("starts"), null=True, blank=True)
     ends_at = models.DateTimeField(_("ends"), null=True, blank=True)
+    claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+
+    objects = PlaceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("place")
@@ -161,6 +171,11 @@ class Place(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order_line_id}: {self.number}"
+
+    @property
+    def is_free(self) -> bool:
+        """Somebody can still claim it."""
+        return self.claimed_at is None and self.revoked_at is None
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

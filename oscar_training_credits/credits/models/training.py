@@ -9,7 +9,15 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..terms import LONGEST_ACCESS, MOST_CREDITS, PLAIN, Kind, Terms, check_terms
+from ..terms import (
+    LONGEST_ACCESS,
+    MOST_CREDITS,
+    PLAIN,
+    Kind,
+    Terms,
+    check_terms,
+    is_over,
+)
 
 KIND_HELP = _("A course opens itself, a path its courses, a plan a range of products.")
 ACCESS_FROM_HELP = _("The first day of access. Leave it empty to start at purchase.")
@@ -106,6 +114,11 @@ class TrainingProduct(models.Model):
     @property
     def takes_credits(self) -> bool:
         return self.credits is not None
+
+    @property
+    def is_over(self) -> bool:
+        """The last day of access has passed: nobody would gain anything by it."""
+        return is_over(self.access_until, at=timezone.now())
 
     @property
     def terms(self) -> Terms:
