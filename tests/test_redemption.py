@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 from django.utils import timezone
 
 from oscar_training_credits import signals
@@ -187,6 +188,17 @@ def test_what_another_basket_holds_settles_nothing_here(code, learner, course):
     assert (quote.credits, quote.missing, quote.holds) == (0, 10, ())
 
 
+def test_each_basket_is_settled_by_what_is_held_for_itself(learner, course):
+    make_code(100, text=TEXT)
+    baskets = [basket_of(learner, course) for _ in range(2)]
+    held = [hold(basket, learner) for basket in baskets]
+
+    for basket, redemptions in zip(baskets, held, strict=True):
+        quote = redemption.held_quote(items_of(basket), basket=basket)
+        assert quote.holds == tuple(redemptions)
+        assert quote.covered == {basket.lines.get().pk}
+
+
 def test_what_is_held_is_captured_with_the_order(code, learner, course):
     basket = basket_of(learner, course)
     hold(basket, learner)
@@ -217,6 +229,18 @@ def test_what_is_released_goes_back_once(code, learner, course):
         ("release", 20, 30),
     ]
     assert Redemption.objects.get().state == RELEASED
+
+
+def test_all_is_released_or_nothing(learner, course):
+    code = make_code(100, text=TEXT)
+    held = [*hold(basket_of(learner, course)), *hold(basket_of(learner, course))]
+    code.grants.update(remaining=65)
+
+    with pytest.raises(IntegrityError):
+        redemption.release(held)
+
+    assert code.balance() == 65
+    assert {each.state for each in Redemption.objects.all()} == {HELD}
 
 
 def test_each_code_and_grant_gives_its_part_and_gets_it_back(learner, course):
