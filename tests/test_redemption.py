@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -84,6 +85,22 @@ def test_a_redemption_knows_its_order_its_basket_and_its_learner(code, learner, 
     assert (taken.order, taken.basket_id) == (order, order.basket_id)
     assert (taken.order_number, taken.learner) == (str(order.number), learner)
     assert (taken.code, taken.state, taken.attempt) == (code, CAPTURED, 1)
+
+
+def test_each_order_line_is_settled_by_what_was_taken_for_it(learner, course):
+    make_code(100, text=TEXT)
+    other = make_training(credits=15, price="99.00")
+
+    place_order(learner, (course.product, 1), (other.product, 2), text=TEXT)
+
+    settled = SettledLine.objects.order_by("pk")
+    assert [(line.credits, line.money_price) for line in settled] == [
+        (20, Decimal("240.00")),
+        (30, Decimal("198.00")),
+    ]
+    parts = [line.redemption_lines.get() for line in settled]
+    assert [part.credits for part in parts] == [20, 30]
+    assert [part.redemption for part in parts] == [Redemption.objects.get()] * 2
 
 
 def test_a_hold_knows_its_basket_its_learner_and_its_end(code, learner, course):
@@ -223,12 +240,14 @@ def test_what_is_released_goes_back_once(code, learner, course):
     assert redemption.release(held) == 0
 
     assert code.balance() == 30
-    assert list(LedgerEntry.objects.values_list("kind", "credits", "balance")) == [
-        ("grant", 30, 30),
-        ("hold", -20, 10),
-        ("release", 20, 30),
+    (released,) = Redemption.objects.all()
+    entries = LedgerEntry.objects.order_by("pk")
+    assert list(entries.values_list("kind", "credits", "balance", "redemption")) == [
+        ("grant", 30, 30, None),
+        ("hold", -20, 10, released.pk),
+        ("release", 20, 30, released.pk),
     ]
-    assert Redemption.objects.get().state == RELEASED
+    assert released.state == RELEASED
 
 
 def test_all_is_released_or_nothing(learner, course):
