@@ -239,8 +239,9 @@ def test_a_line_paid_with_money_gives_no_credits_back(learner, training, order):
 
 @pytest.mark.parametrize("quantity", [0, -1])
 def test_one_unit_is_the_least(line, quantity):
-    with pytest.raises(ValueError, match="one unit"):
-        refunding.refund_lines([(line, quantity)], cause="a")
+    for lines in ([(line, quantity)], [(line, 2), (line, quantity)]):
+        with pytest.raises(ValueError, match="one unit"):
+            refunding.refund_lines(lines, cause="a")
 
 
 def test_a_refund_is_of_one_order(learner, training, code, line):
@@ -258,12 +259,45 @@ def test_a_cause_has_a_length(line, cause):
         refunding.refund_lines([(line, 1)], cause=cause)
 
 
+def test_the_longest_cause_is_kept_whole(line):
+    refunding.refund_lines([(line, 1)], cause="a" * 128)
+
+    assert Refund.objects.get().cause == "a" * 128
+
+
+@pytest.mark.parametrize(
+    "refund",
+    [
+        pytest.param(
+            lambda line: refunding.refund_lines([(line, 3)], cause="a"), id="lines"
+        ),
+        pytest.param(lambda line: refunding.refund_rest([line], cause="a"), id="rest"),
+    ],
+)
+def test_all_credits_go_back_or_none(refund, learner, training):
+    first, second = make_code(30, text="ONE-2026"), make_code(30, text="TWO-2026")
+    order = place_order(learner, (training.product, 3), texts=["ONE-2026", "TWO-2026"])
+    line = order.lines.get()
+    second.grants.update(remaining=1)
+
+    with pytest.raises(DatabaseError):
+        refund(line)
+
+    assert (first.balance(), second.balance()) == (0, 1)
+    assert not Refund.objects.exists()
+
+
 def test_cancelling_after_a_refund_gives_the_rest(code, order, line):
     refunding.refund_lines([(line, 1)], cause="a")
 
-    outcome = refunding.refund_rest(order.lines.all(), cause="cancel")
+    by = make_learner(is_staff=True)
+
+    outcome = refunding.refund_rest(order.lines.all(), cause="cancel", by=by, at=NOW)
 
     assert outcome.credits == 40
+    assert [(each.created_by, each.created_at) for each in outcome.refunds] == [
+        (by, NOW)
+    ]
     assert code.balance() == 100
     assert_balanced()
 
