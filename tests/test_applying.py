@@ -151,6 +151,19 @@ def test_a_slip_is_told_from_a_text_that_is_no_code():
         assert refusal.value.refusal.reason is reason
 
 
+@pytest.mark.parametrize("rule", ["funded", "for_learner", "within_one_order"])
+def test_a_text_that_is_no_code_is_unknown_in_whatever_order_rules_are_asked(
+    rule, settings, learner
+):
+    rules = "oscar_training_credits.credits.rules"
+    settings.TRAINING_CREDITS_CODE_RULES = [f"{rules}.{rule}", f"{rules}.enabled"]
+
+    with pytest.raises(CreditCodeRefused) as refusal:
+        read_code("no-code", purchase=Purchase(learner), asker=None)
+
+    assert refusal.value.refusal.reason is Reason.UNKNOWN
+
+
 def test_codes_are_listed_in_the_order_applied(learner, course):
     later, sooner = make_code(text="later"), make_code(text="sooner")
     basket = make_basket(learner, (course.product, 1))
