@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from .credits.models import TrainingProduct
+from .credits.terms import PLAIN
 from .shop.training import sell_as_training
 
 
@@ -26,11 +27,12 @@ class TrainingProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, obj: Any, form: Any, change: bool
     ) -> None:
         # Through the service, which also puts the product's money prices by.
+        terms = {name: getattr(obj, name) for name in PLAIN}
         saved = sell_as_training(
             obj.product,
-            credits=obj.credits,
-            credit_only=obj.credit_only,
-            access_days=obj.access_days,
+            by=request.user,
+            path_courses=obj.listed_courses(),
+            **terms,
         )
         obj.pk = saved.pk
 

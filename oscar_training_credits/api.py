@@ -1,9 +1,10 @@
 """The public Python API: what other code may call, and what it gets back."""
 
-from .credits.access import Standing, may_see, standing, standings
+from .credits.access import Standing, holdings, may_see, standing, standings
 from .credits.applying import read_code
 from .credits.auditing import Finding, lapsed_holds
 from .credits.codes import find as find_code
+from .credits.giving import end_access, extend_access, give_access
 from .credits.issuing import IssuedCode, add_grant, issue_code, issue_codes, set_state
 from .credits.models import Access, CreditCode, CreditGrant, TrainingProduct
 from .credits.quoting import Quote
@@ -11,6 +12,7 @@ from .credits.redemption import release_expired
 from .credits.refunding import Obstacle, Outcome, RefundRefusal
 from .credits.refusals import BaseReason, Reason, Refusal, public_text
 from .credits.rules import Purchase, first_refusal
+from .credits.terms import Terms
 from .credits.throttling import Asker
 from .shop.askers import asker_of
 from .shop.auditing import audit
@@ -35,14 +37,19 @@ __all__ = [
     "RefundRefusal",
     "Refusal",
     "Standing",
+    "Terms",
     "TrainingProduct",
     "VoucherLike",
     "add_grant",
     "asker_of",
     "audit",
     "cancel_lines",
+    "end_access",
+    "extend_access",
     "find_code",
     "first_refusal",
+    "give_access",
+    "holdings",
     "issue_code",
     "issue_codes",
     "lapsed_holds",

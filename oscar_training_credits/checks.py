@@ -14,6 +14,7 @@ from django.core.cache import BaseCache, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import connection
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from django.urls import NoReverseMatch, resolve, reverse
@@ -180,6 +181,9 @@ def _check_checkout() -> Iterator[CheckMessage]:
         view_class = getattr(view, "view_class", object)
         if not issubclass(view_class, PaymentDetailsViewMixin):
             yield _missing(name, PaymentDetailsViewMixin, "training_credits.E003")
+        exempt = connection.alias in getattr(view, "_non_atomic_requests", ())
+        if connection.settings_dict["ATOMIC_REQUESTS"] and not exempt:
+            yield _in_one_transaction(name)
 
 
 def _check_urls() -> Iterator[CheckMessage]:
@@ -191,6 +195,17 @@ def _check_urls() -> Iterator[CheckMessage]:
             hint='Add path("training/", include("oscar_training_credits.urls")).',
             id="training_credits.E004",
         )
+
+
+def _in_one_transaction(name: str) -> Warning:
+    return Warning(
+        f"{name} runs in one transaction (ATOMIC_REQUESTS): while a gateway charges,"
+        " nobody else sees that credits are held, and what fails after an order is"
+        " placed can undo it.",
+        hint="Decorate the view with django.db.transaction.non_atomic_requests, outside"
+        " of decorators that do not use functools.wraps.",
+        id="training_credits.W004",
+    )
 
 
 def _unextended(name: str, mixin: type) -> Warning:

@@ -14,6 +14,13 @@ credits_refunded = Signal()
 access_given = Signal()
 """A learner was given access: `access`."""
 
+access_changed = Signal()
+"""The start or the end of somebody's access was moved: `access`."""
+
+access_ended = Signal()
+"""Somebody's access was ended before its time: `access`. Other access of theirs may go
+on: ask `may_see` before you take anything away."""
+
 money_taken_without_order = Signal()
 """A payment succeeded but its order could not be written, so it is to be refunded:
 `order_number`, `basket`, and the unsaved payment `sources` with their references."""

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 
 from tests import browsers, databases
+from tests.racing import at_once, at_once_in_processes
 
 NO_BROWSER = (
     "no Chromium or Chrome was found, and none could be installed; "
     "install one (Debian: apt-get install chromium) and run again"
 )
-NO_POSTGRES = "races need row locks: `make test` runs this on a PostgreSQL of its own"
+NO_ROW_LOCKS = "races need row locks: `make test` runs this on a PostgreSQL of its own"
 LOOPBACK = {"127.0.0.1", "localhost"}
 MIGRATED_KEPT = 3
 
@@ -43,11 +44,14 @@ def pytest_collection_modifyitems(
 ) -> None:
     from django.db import connection
 
+    has_row_locks = connection.features.has_select_for_update
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-        if item.get_closest_marker("postgres") and connection.vendor != "postgresql":
-            item.add_marker(pytest.mark.skip(reason=NO_POSTGRES))
+        if item.get_closest_marker("races") and not has_row_locks:
+            item.add_marker(pytest.mark.skip(reason=NO_ROW_LOCKS))
+        if item.get_closest_marker("sqlite") and connection.vendor != "sqlite":
+            item.add_marker(pytest.mark.skip(reason="about SQLite's lock on its file"))
     # Last, because Playwright's event loop stays in this thread from its first test
     # on. A stable sort keeps pytest-django's order otherwise.
     items.sort(key=is_browser_test)
@@ -185,6 +189,21 @@ def nothing_counted():
 
     cache.clear()
     throttling._fallback.clear()
+
+
+@pytest.fixture(params=[True, False], ids=["atomic requests", "no atomic requests"])
+def atomic_requests(request, monkeypatch):
+    """Whether each request is one transaction."""
+    from django.db import connection
+
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", request.param)
+    return request.param
+
+
+@pytest.fixture(params=[at_once, at_once_in_processes], ids=["threads", "processes"])
+def race(request):
+    """What takes steps at the same moment: in threads, and in processes."""
+    return request.param
 
 
 @pytest.fixture

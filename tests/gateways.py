@@ -28,10 +28,9 @@ class Gateway:
         self.charged.append(total.incl_tax)
         SourceType = get_model("payment", "SourceType")
         Source = get_model("payment", "Source")
-        source_type, _created = SourceType.objects.get_or_create(name="Card")
         view.add_payment_source(
             Source(
-                source_type=source_type,
+                source_type=SourceType.objects.get(name="Card"),
                 currency=total.currency,
                 amount_allocated=total.incl_tax,
                 amount_debited=total.incl_tax,
@@ -94,6 +93,7 @@ def install(monkeypatch: Any, gateway: Gateway) -> Gateway:
     def handle_payment(view: Any, order_number: Any, total: Any, **kwargs: Any) -> None:
         gateway.handle_payment(view, order_number, total)
 
+    get_model("payment", "SourceType").objects.get_or_create(name="Card")
     core = views.PaymentDetailsView
     monkeypatch.setattr(core, "handle_payment", handle_payment, raising=False)
     return gateway

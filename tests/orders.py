@@ -22,21 +22,24 @@ def place_order(
     texts: Sequence[str] = (),
 ) -> Any:
     """Order (product, quantity) for a learner, with the codes of these texts."""
-    basket = make_basket(learner, *lines)
-    for each in (text, *texts):
-        if each:
-            apply_code(
-                each,
-                basket=basket,
-                items=items_of(basket),
-                asker=None,
-                learner=learner,
-            )
-            basket.reset_offer_applications()
+    basket = basket_with_codes(learner, *lines, texts=[text, *texts] if text else texts)
     return place(basket, learner)
 
 
-def place(basket: Any, learner: Any) -> Any:
+def basket_with_codes(
+    learner: Any, *lines: tuple[Any, int], texts: Sequence[str]
+) -> Any:
+    """Return a priced basket of (product, quantity) with the codes of these texts."""
+    basket = make_basket(learner, *lines)
+    for text in texts:
+        apply_code(
+            text, basket=basket, items=items_of(basket), asker=None, learner=learner
+        )
+        basket.reset_offer_applications()
+    return basket
+
+
+def place(basket: Any, learner: Any, *, number: str | None = None) -> Any:
     """Order a basket that has been priced before."""
     shipping = NoShippingRequired()
     charge = shipping.calculate(basket)
@@ -46,5 +49,5 @@ def place(basket: Any, learner: Any) -> Any:
         shipping_method=shipping,
         shipping_charge=charge,
         user=learner,
-        order_number=OrderNumberGenerator().order_number(basket),
+        order_number=number or OrderNumberGenerator().order_number(basket),
     )

@@ -52,6 +52,12 @@ class Learner:
         form = {"action": "place_order", **shown_in(text_of(page)), **data}
         return self.client.post(reverse("checkout:preview"), form)
 
+    def shown_at(self, response: Any) -> str:
+        """Return where a click leads; one that waits for another looks again."""
+        if "/orders/" in response.url:
+            response = self.client.get(response.url)
+        return str(response.url)
+
     def order(self) -> Any:
         return Order.objects.filter(user=self.user).order_by("pk").last()
 

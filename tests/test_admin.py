@@ -406,17 +406,6 @@ def test_codes_are_disabled_and_made_active_again(admin, action, before, after):
     assert LogEntry.objects.count() == 2
 
 
-def test_an_edit_does_not_make_a_disabled_code_active(admin):
-    code = make_code()
-    set_state(CreditCode.objects.get(), CreditCode.State.DISABLED)
-
-    response = edit(admin, code, label="Beta", state="active")
-
-    assert response.status_code == 302
-    code.refresh_from_db()
-    assert (code.label, code.state) == ("Beta", "disabled")
-
-
 def test_a_code_issued_cannot_be_given_another_text(admin):
     code = make_code(text=TEXT)
     digest = code.digest

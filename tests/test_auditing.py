@@ -25,8 +25,10 @@ from oscar_training_credits.credits.models import (
     Redemption,
     RedemptionLine,
     Refund,
+    RefundLine,
     SettledLine,
 )
+from oscar_training_credits.credits.refunding import refund_lines
 from oscar_training_credits.credits.triggers import TRIGGERS
 from oscar_training_credits.shop import auditing as shop_auditing
 from oscar_training_credits.shop.quotes import items_of
@@ -49,7 +51,7 @@ Source = get_model("payment", "Source")
 pytestmark = pytest.mark.django_db
 
 HOUR = timedelta(hours=1)
-CHECKED = (CreditGrant, Redemption, RedemptionLine, Refund, SettledLine)
+CHECKED = (CreditGrant, Redemption, RedemptionLine, Refund, RefundLine, SettledLine)
 
 
 @pytest.fixture
@@ -95,23 +97,7 @@ def hold(learner, course, issued, *, lapses_in=HOUR) -> list[Redemption]:
 
 def refund(settled: SettledLine) -> None:
     """Give back one unit of a line that one grant has paid."""
-    line = settled.redemption_lines.get()
-    grant = CreditGrant.objects.get(pk=line.grant_id)
-    grant.remaining += settled.unit_credits
-    grant.save()
-    LedgerEntry.objects.create(
-        grant=grant,
-        refund=Refund.objects.create(
-            redemption=line.redemption, cause="sorry", credits=settled.unit_credits
-        ),
-        kind=LedgerEntry.Kind.REFUND,
-        credits=settled.unit_credits,
-        balance=grant.remaining,
-    )
-    line.refunded = settled.unit_credits
-    line.save()
-    settled.refunded_quantity = 1
-    settled.save()
+    refund_lines([(settled.order_line, 1)], cause="sorry")
 
 
 def found() -> set[tuple[str, str, int | None]]:
@@ -370,7 +356,7 @@ def _():
 
 @damage("redemptions_are_split_into_lines", "a line is gone")
 def _():
-    line = RedemptionLine.objects.earliest("pk")
+    line = RedemptionLine.objects.latest("pk")
     remove(line)
     return line.redemption
 
@@ -431,7 +417,20 @@ def _():
 @damage("refunds_went_back_to_their_grants", "a refund to another grant")
 def _():
     change(entry("refund"), grant_id=CreditGrant.objects.latest("pk").pk)
+    return RefundLine.objects.get()
+
+
+@damage("refunds_are_split_into_lines", "a refund of which no line tells")
+def _():
+    remove(RefundLine.objects.get())
     return RedemptionLine.objects.get(refunded=20)
+
+
+@damage("grants_open_with_their_credits", "a refund to another code's grant")
+def _():
+    other = make_code().grants.get()
+    change(RefundLine.objects.get(), grant_id=other.pk)
+    return other
 
 
 @damage("refunds_are_within_what_was_paid", "more refunded than paid")
@@ -523,6 +522,16 @@ def test_one_wrong_entry_is_the_only_one_named(site):
 
     following = wrong.grant.entries.filter(pk__gt=wrong.pk).earliest("pk")
     assert sorted(pk for _rule, _model, pk in broken) == [wrong.pk, following.pk]
+
+
+def test_credits_that_came_back_after_they_expired_are_in_order(site):
+    paid = SettledLine.objects.latest("pk")
+    CreditGrant.objects.update(expires_at=timezone.now() - HOUR)
+    refund_lines([(paid.order_line, 1)], cause="late")
+    renewed = CreditGrant.objects.latest("pk")
+
+    assert (renewed.credits, renewed.remaining) == (20, 20)
+    assert not found()
 
 
 def test_a_learner_may_be_deleted(site, learner):

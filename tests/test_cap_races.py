@@ -23,7 +23,7 @@ from .shop import Learner, shown_in, text_of
 
 Order = get_model("order", "Order")
 
-pytestmark = [pytest.mark.postgres, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.races, pytest.mark.django_db(transaction=True)]
 
 TABS = 8
 TEXT = "ACME-TEAM-2026"

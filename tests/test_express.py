@@ -8,22 +8,26 @@ import pytest
 from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from oscar.core.loading import get_model
 
 from oscar_training_credits.credits.issuing import set_state
 from oscar_training_credits.credits.models import Access, AppliedCode, LedgerEntry
-from oscar_training_credits.shop import express
+from oscar_training_credits.shop import boxes, express
 from oscar_training_credits.shop.training import sell_as_training
 from oscar_training_credits.test.factories import (
     make_code,
     make_learner,
     make_product,
+    make_training,
 )
 
+from .orders import place_order
 from .shop import Learner, shown_in, text_of, words
 
 Order = get_model("order", "Order")
 Basket = get_model("basket", "Basket")
+Range = get_model("offer", "Range")
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +52,9 @@ class Buyer(Learner):
 
     def confirm(self, page=None):
         return self.post("express-confirm", shown_in(page or self.page()))
+
+    def confirm_and_return(self):
+        return self.client.get(self.confirm().url)
 
     def post(self, name, data, *args):
         address = reverse(f"training_credits:{name}", args=[self.training.pk, *args])
@@ -127,9 +134,78 @@ def test_who_has_access_is_not_sold_it_again(buyer, code):
     buyer.box(TEXT)
     buyer.confirm()
 
-    assert "You have access" in words(buyer.page())
+    page = words(buyer.page())
+    assert "You have access" in page
+    assert "Purchase with" not in page
     assert Order.objects.count() == 1
     assert code.balance() == 80
+
+
+def test_buying_again_before_the_end_extends_access(buyer, code):
+    sell_as_training(buyer.course.product, credits=20, access_days=90)
+    buyer.box(TEXT)
+    bought = words(text_of(buyer.confirm_and_return()))
+    first = Access.objects.get()
+    assert "You have access" in bought
+    assert "Buy again" in bought
+    assert f"last until {day(first.ends_at + timedelta(days=90))}" in bought
+
+    buyer.box(TEXT)
+    buyer.confirm()
+
+    second = Access.objects.latest("pk")
+    assert second.starts_at == first.ends_at
+    assert f"until {day(second.ends_at)}" in words(buyer.page())
+    assert code.balance() == 60
+
+
+def test_a_plan_that_opens_the_course_is_said_before_it_is_bought(buyer, code):
+    content = Range.objects.create(name="All", includes_all_products=True)
+    plan = make_training("Plan", kind="plan", plan_content=content)
+    place_order(buyer.user, (plan.product, 1))
+
+    page = words(buyer.page())
+
+    assert "You have access" in page
+    assert "Purchase with" not in page
+
+
+def test_a_path_says_how_much_of_it_is_yours_already(buyer):
+    courses = (buyer.training, make_training("Other"))
+    path = make_training("Path", kind="path", path_courses=courses)
+    assert boxes.path_note(path, buyer.user) == ""
+
+    place_order(buyer.user, (buyer.training.product, 1))
+
+    note = boxes.path_note(path, buyer.user)
+    assert note == "You have 1 of its 2 courses already."
+
+
+def test_access_that_begins_later_is_yours_already(buyer, code):
+    opening = timezone.localdate() + timedelta(days=30)
+    sell_as_training(buyer.course.product, credits=20, access_from=opening)
+    assert f"Access from {date_format(opening)}" in words(buyer.page())
+    buyer.box(TEXT)
+
+    buyer.confirm()
+
+    page = buyer.page()
+    assert f"Your access begins on {date_format(opening)}" in words(page)
+    assert "the first lesson" not in page
+    assert "Purchase with" not in words(page)
+
+
+def test_a_code_that_ends_access_says_until_when(buyer):
+    end = timezone.now() + timedelta(days=9)
+    make_code(100, text=TEXT, expires_at=end, ends_access=True)
+
+    page = buyer.box(TEXT)
+
+    assert f"until {day(end)}" in page
+
+
+def day(moment):
+    return date_format(timezone.localtime(moment))
 
 
 def test_a_stranger_is_sent_to_log_in_and_comes_back_to_the_open_box(course):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.db.models import Sum
-from django.db.models.signals import post_save
 from django.urls import reverse
 from django.utils import timezone
-from oscar.apps.order.signals import order_placed
+from oscar.apps.checkout.signals import pre_payment
 from oscar.apps.payment.exceptions import PaymentError
-from oscar.core.loading import get_model
+from oscar.core.loading import get_class, get_model
 
-from oscar_training_credits import signals
+from oscar_training_credits import api, signals
 from oscar_training_credits.credits import redemption
-from oscar_training_credits.credits.issuing import set_state
+from oscar_training_credits.credits.issuing import add_grant, set_state
 from oscar_training_credits.credits.models import CreditGrant, LedgerEntry, Redemption
 from oscar_training_credits.shop.training import sell_as_training
 from oscar_training_credits.test.factories import (
@@ -27,6 +27,8 @@ from oscar_training_credits.test.factories import (
 )
 
 from .gateways import Declining, Gateway, Redirecting, install
+from .orders import place_order
+from .pages import make_course
 from .shop import Learner, errors, text_of, words
 
 Order = get_model("order", "Order")
@@ -151,63 +153,23 @@ def test_after_a_failure_the_next_try_works(learner, code, monkeypatch):
     assert list(attempts) == [1, 2]
 
 
-def test_an_order_that_can_not_be_written_releases_and_says_what_was_paid(
-    learner, code, gateway
-):
-    told = []
+def test_the_confirmation_can_be_sent_again(learner, code, gateway, mailoutbox):
+    """As the manual says."""
+    learner.place()
+    order = learner.order()
+    context = {
+        "user": order.user,
+        "order": order,
+        "lines": order.lines.all(),
+        "status_path": reverse("customer:order", args=[order.number]),
+    }
+    dispatcher = get_class("order.utils", "OrderDispatcher")()
 
-    def fail(**kwargs):
-        raise RuntimeError("A receiver of the site fails.")
+    dispatcher.send_order_placed_email_for_user(order, context)
 
-    def listen(sender, **kwargs):
-        told.append(kwargs)
-
-    post_save.connect(fail, sender=Order)
-    signals.money_taken_without_order.connect(listen)
-    try:
-        response = learner.place()
-    finally:
-        post_save.disconnect(fail, sender=Order)
-        signals.money_taken_without_order.disconnect(listen)
-
-    assert "A problem occurred" in errors(response)
-    assert code.balance() == 100
-    assert not Order.objects.exists()
-    (tale,) = told
-    assert [source.reference for source in tale["sources"]] == [
-        f"card-{tale['order_number']}"
-    ]
-    assert learner.place().url == reverse("checkout:thank-you")
-    assert code.balance() == 80
-
-
-def test_a_receiver_that_fails_after_the_order_does_not_undo_or_repeat_it(
-    learner, code, gateway
-):
-    def fail(**kwargs):
-        raise RuntimeError("A receiver of the site fails.")
-
-    order_placed.connect(fail)
-    try:
-        response = learner.place()
-    finally:
-        order_placed.disconnect(fail)
-
-    assert response.url == reverse("checkout:thank-you")
-    order = Order.objects.get()
-    assert order.basket.status == Basket.SUBMITTED
-    assert code.balance() == 80
-    assert gateway.charged == [Decimal("25.00")]
-
-
-def test_a_dead_mail_server_does_not_undo_or_repeat_it(
-    learner, code, gateway, settings
-):
-    settings.EMAIL_BACKEND = "tests.broken.EmailBackend"
-
-    response = learner.place()
-
-    assert response.url == reverse("checkout:thank-you")
+    first, again = mailoutbox
+    assert (first.to, first.subject) == (again.to, again.subject)
+    assert "20 credits" in again.body
     assert code.balance() == 80
 
 
@@ -268,6 +230,19 @@ def test_who_never_comes_back_locks_nobody_out(learner, code, away, training):
     assert code.balance() == 10
 
 
+def test_nobody_is_locked_out_beside_credits_that_expired(
+    learner, code, away, training
+):
+    code.grants.update(credits=20, remaining=20)
+    learner.place()
+    Redemption.objects.update(expires_at=timezone.now())
+    add_grant(code, 5, expires_at=timezone.now())
+    other = Learner(make_learner())
+    other.add(training.product)
+
+    assert "20 credits available, 0 left" in other.apply(TEXT)
+
+
 def test_who_comes_back_too_late_is_not_given_what_others_have_spent(
     learner, code, away, training
 ):
@@ -286,6 +261,49 @@ def test_who_comes_back_too_late_is_not_given_what_others_have_spent(
     assert away.charged == []
     assert not Order.objects.filter(user=learner.user).exists()
     assert code.balance() == 0
+
+
+@pytest.fixture
+def half(learner, code, training, away):
+    """A code that was to pay 5 of the 105 credits held by who went away.
+
+    Then the hold lapsed, and somebody else spent what the other code had held.
+    """
+    sell_as_training(training.product, credits=105, credit_only=True)
+    half = make_code(110, text="SECOND-2026")
+    learner.apply("SECOND-2026")
+    learner.place()
+    assert (code.balance(), half.balance()) == (0, 105)
+    Redemption.objects.update(expires_at=timezone.now())
+    other = Learner(make_learner())
+    other.add(make_training(credits=100, credit_only=True, price=None).product)
+    other.apply(TEXT)
+    other.place()
+    assert states() == [RELEASED, HELD, CAPTURED]
+    return half
+
+
+def test_half_a_hold_does_not_pay_the_whole(learner, half, away):
+    learner.client.get(reverse("gateway-return"))
+
+    assert learner.order().credit_redemptions.get().credits == 105
+    assert away.charged == [Decimal("25.00")]
+    assert half.balance() == 5
+    assert list(api.audit()) == []
+
+
+def test_half_a_hold_is_given_back_where_too_little_is_left(learner, half, away):
+    place_order(
+        make_learner(), (make_training(credits=9).product, 1), text="SECOND-2026"
+    )
+
+    back = learner.client.get(reverse("gateway-return"))
+
+    assert errors(back)
+    assert away.charged == []
+    assert learner.order() is None
+    assert half.balance() == 101
+    assert list(api.audit()) == []
 
 
 def test_expired_holds_are_released_at_once(learner, code, away):
@@ -349,3 +367,166 @@ def test_nobody_waits_for_the_order_of_another(learner, code, away):
     page = other.client.get(reverse("training_credits:under-way", args=[basket.pk]))
 
     assert page.status_code == 404
+
+
+def waiting_since(seconds: int, address: str) -> str:
+    """Return the address of the waiting page for who came so much earlier."""
+    page, since = address.split("=")
+    return f"{page}={int(since) - seconds}"
+
+
+def test_who_left_the_payment_is_led_back_to_the_order(learner, code, away):
+    learner.place()
+    notice = learner.basket_page()
+    (address,) = re.findall(r'href="([^"]*/orders/[^"]*)"', notice)
+
+    waiting = learner.client.get(address)
+    page = learner.client.get(waiting_since(60, address))
+    back = learner.client.post(waiting_since(60, address))
+
+    assert "An order of yours has not been finished" in words(notice)
+    assert "Your order is being placed" in words(text_of(waiting))
+    assert "Go back to the order" in words(text_of(page))
+    assert (code.balance(), states()) == (100, [RELEASED])
+    assert "20 credits taken, 80 credits left" in words(learner.basket_page())
+    assert back.url == reverse("checkout:preview")
+
+
+def test_a_basket_taken_back_can_be_ordered(learner, code, away, monkeypatch):
+    address = waiting_since(60, waiting_address_of(learner))
+    learner.client.post(address)
+    gateway = install(monkeypatch, Gateway())
+
+    learner.place()
+
+    assert gateway.charged == [Decimal("25.00")]
+    assert states() == [RELEASED, CAPTURED]
+    assert learner.order().lines.count() == 2
+    assert learner.client.post(address).url == reverse("checkout:thank-you")
+    assert_balanced()
+
+
+def waiting_address_of(learner: Learner) -> str:
+    """Leave the payment, and send the form again."""
+    page = learner.preview()
+    learner.place(page)
+    return str(learner.place(page).url)
+
+
+def test_what_was_added_meanwhile_is_in_the_basket_taken_back(learner, code, away):
+    address = waiting_address_of(learner)
+    learner.add(make_product(price="10.00"))
+
+    learner.client.post(waiting_since(60, address))
+
+    assert Basket.open.get(owner=learner.user).num_lines == 3
+
+
+def test_a_basket_is_not_taken_back_from_a_click_at_work(learner, code, away):
+    address = waiting_address_of(learner)
+
+    answer = learner.client.post(waiting_since(30, address))
+
+    assert answer.url == address
+    assert states() == [HELD]
+    assert not Basket.open.filter(owner=learner.user, lines__isnull=False).exists()
+
+
+@pytest.mark.parametrize("since", ["", "?since=", "?since=-1", "?since=soon"])
+def test_an_address_that_does_not_say_since_when_waits(learner, code, away, since):
+    page = waiting_address_of(learner).partition("?")[0]
+
+    learner.client.post(page + since)
+
+    assert states() == [HELD]
+
+
+def test_nobody_takes_the_basket_of_another_back(learner, code, away):
+    address = waiting_since(60, waiting_address_of(learner))
+    other = Learner(make_learner())
+
+    assert other.client.post(address).status_code == 404
+    assert states() == [HELD]
+
+
+def test_a_purchase_on_a_course_page_is_not_taken_back(learner, code, training):
+    course = make_course(training.product, credits=20, credit_only=True)
+    apply = reverse("training_credits:express-apply", args=[course.training.pk])
+    learner.client.post(apply, {"code": TEXT})
+    basket = Basket.objects.get(status=Basket.FROZEN)
+
+    page = reverse("training_credits:under-way", args=[basket.pk])
+
+    assert learner.client.post(f"{page}?since=0").status_code == 404
+
+
+def test_a_payment_that_ends_after_the_basket_was_taken_back_is_ordered(
+    learner, code, gateway, monkeypatch
+):
+    page = learner.preview()
+
+    def charge_slowly(view, order_number, total):
+        address = waiting_since(60, str(learner.place(page).url))
+        learner.client.post(address)
+        gateway.charge(view, order_number, total)
+
+    monkeypatch.setattr(gateway, "handle_payment", charge_slowly)
+
+    response = learner.place(page)
+
+    assert response.url == reverse("checkout:thank-you")
+    assert states() == [RELEASED, CAPTURED]
+    assert code.balance() == 80
+    assert_balanced()
+
+
+def test_a_payment_for_an_order_that_was_paid_meanwhile_is_to_be_refunded(
+    learner, code, gateway, monkeypatch
+):
+    page, told = learner.preview(), []
+
+    def charge_once_more(view, order_number, total):
+        monkeypatch.setattr(gateway, "handle_payment", gateway.charge)
+        learner.client.post(waiting_since(60, str(learner.place(page).url)))
+        learner.place()
+        gateway.charge(view, f"{order_number}-again", total)
+
+    def listen(sender, **kwargs):
+        told.append([source.reference for source in kwargs["sources"]])
+
+    monkeypatch.setattr(gateway, "handle_payment", charge_once_more)
+    signals.money_taken_without_order.connect(listen)
+    try:
+        response = learner.place(page)
+    finally:
+        signals.money_taken_without_order.disconnect(listen)
+
+    order = Order.objects.get()
+    assert response.url == reverse("checkout:thank-you")
+    assert told == [[f"card-{order.number}-again"]]
+    assert code.balance() == 80
+    assert_balanced()
+
+
+def test_who_comes_back_twice_at_once_is_held_for_once(learner, code, away):
+    learner.place()
+    Redemption.objects.update(expires_at=timezone.now())
+    redemption.release_expired()
+    back = reverse("gateway-return")
+    others = []
+
+    def come_back_too(**kwargs):
+        if not others:
+            others.append(None)
+            learner.client.get(back)
+
+    pre_payment.connect(come_back_too)
+    try:
+        response = learner.client.get(back)
+    finally:
+        pre_payment.disconnect(come_back_too)
+
+    assert response.url == reverse("checkout:thank-you")
+    assert away.charged == [Decimal("25.00")]
+    assert states() == [RELEASED, CAPTURED]
+    assert code.balance() == 80

@@ -307,6 +307,20 @@ def test_what_a_stale_grant_says_does_not_count(grant, order):
     assert_balanced()
 
 
+@pytest.mark.parametrize("unread", [[], ["note"], ["code"]], ids=str)
+def test_saving_a_stale_grant_moves_no_credits(grant, order, unread):
+    CreditGrant.objects.update(note="kept")
+    stale = CreditGrant.objects.defer(*unread).get(pk=grant.pk)
+    ledger.take(grant, 90, redemption=redemption_of(grant, order, 90))
+
+    stale.origin = CreditGrant.Origin.GOODWILL
+    stale.save()
+
+    stored = CreditGrant.objects.get()
+    assert (stored.remaining, stored.origin, stored.note) == (10, "goodwill", "kept")
+    assert_balanced()
+
+
 def test_a_redemption_takes_from_a_grant_once(grant, order):
     redemption = redemption_of(grant, order)
     ledger.take(grant, 20, redemption=redemption)

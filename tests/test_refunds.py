@@ -341,17 +341,6 @@ def test_a_cancellation_is_repeated_safely(code, order):
     assert code.balance() == 100
 
 
-def test_another_quantity_for_the_same_cause_is_an_error(code, line):
-    refunding.refund_lines([(line, 1)], cause="a")
-
-    with pytest.raises(CauseReused):
-        refunding.refund_lines([(line, 2)], cause="a")
-    with pytest.raises(CauseReused):
-        refunding.refund_rest([line], cause="a")
-
-    assert code.balance() == 60
-
-
 def test_another_line_for_the_same_cause_is_an_error(learner, training):
     make_code(20, text="ONE-2026")
     make_code(30, text="TWO-2026")

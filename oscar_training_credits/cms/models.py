@@ -18,7 +18,7 @@ from wagtail.admin.panels import FieldPanel, MultiFieldPanel, Panel
 from ..credits import access
 from ..credits.access import Standing
 from ..credits.models import TrainingProduct
-from ..credits.models.training import LONGEST_ACCESS, MOST_CREDITS, check_terms
+from ..credits.terms import LONGEST_ACCESS, MOST_CREDITS, Terms, check_terms
 from .forms import TrainingPageForm
 
 WITH_ACCESS = "with-access"
@@ -104,7 +104,7 @@ class TrainingPageMixin(models.Model):
 
     def clean(self) -> None:
         super().clean()
-        check_terms(**self.terms)
+        check_terms(Terms(**self.terms), product=self.product)
 
     @property
     def preview_modes(self) -> list[tuple[str, Any]]:

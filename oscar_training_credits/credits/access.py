@@ -1,19 +1,20 @@
-"""Access to what training products open: given, looked up, and how it stands."""
+"""Who may see what, now: asked of everything that a learner has access to.
+
+A learner may have several grounds: a course bought by itself, a path that lists it,
+a plan whose range contains it. Access lasts while any of them does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import get_user_model
-from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db.models import F, FilteredRelation, Q, QuerySet
 from django.utils import timezone
 
-from .. import signals
 from .models import Access, TrainingProduct
 
 if TYPE_CHECKING:
@@ -28,159 +29,168 @@ class Standing:
 
     has_access: bool = False
     starts_at: datetime | None = None
+    """Since when there is access or, if there is none now, from when there will be."""
     ends_at: datetime | None = None
-    """When access ends; None for never, or for no access at all."""
+    """When that access ends; None for never, or for no access at all."""
     ended_at: datetime | None = None
     """When the last access ended, if there is none now."""
+
+    @property
+    def is_to_come(self) -> bool:
+        """Access is bought already, and has not begun."""
+        return not self.has_access and self.starts_at is not None
+
+    @property
+    def is_endless(self) -> bool:
+        """Access that is running, or bought already, has no end."""
+        return self.starts_at is not None and self.ends_at is None
 
 
 STRANGER = Standing()
 
 
 def may_see(learner: Learner, training: TrainingProduct) -> bool:
-    """Tell whether `learner` may use what `training` opens, now."""
+    """Tell whether `learner` may use what `training` opens, now: one query."""
     if not learner.is_authenticated:
         return False
-    now = timezone.now()
-    return (
-        Access.objects.current(now)
-        .filter(learner_id=learner.pk, training=training)
-        .exists()
-    )
+    rows = Access.objects.filter(_opens(training), learner_id=learner.pk)
+    return rows.current(timezone.now()).exists()
 
 
 def standing(learner: Learner, training: TrainingProduct) -> Standing:
-    """Return how `learner` stands with `training`, now."""
-    return standings(learner, [training]).get(training.pk, STRANGER)
+    """Return how `learner` stands with `training`, now: one query."""
+    if not learner.is_authenticated:
+        return STRANGER
+    rows = Access.objects.filter(_opens(training), learner_id=learner.pk)
+    return standing_of(rows, at=timezone.now())
 
 
 def standings(
-    learner: Learner, trainings: Iterable[TrainingProduct] | None = None
+    learner: Learner, trainings: Iterable[TrainingProduct]
 ) -> dict[int, Standing]:
     """Return the standing of `learner` by the primary key of the training product.
 
-    With `trainings` only for those. Products never bought are left out.
+    Those with which there is nothing to say are left out. One query, and what Oscar
+    asks for the range of each plan that the learner has.
+    """
+    now = timezone.now()
+    found = grounds(learner, trainings)
+    return {pk: standing_of(rows, at=now) for pk, rows in found.items()}
+
+
+def grounds(
+    learner: Learner, trainings: Iterable[TrainingProduct]
+) -> dict[int, list[Access]]:
+    """Return what `learner` has or had that opens each training, by primary key."""
+    wanted = {training.pk: training for training in trainings}
+    if not learner.is_authenticated or not wanted:
+        return {}
+    found: dict[int, list[Access]] = defaultdict(list)
+    for row, opened in _opened_by(_rows_of(learner, wanted), wanted):
+        found[opened].append(row)
+    return dict(found)
+
+
+def holdings(learner: Learner) -> dict[TrainingProduct, Standing]:
+    """Return all that `learner` was ever given or bought, and how that stands.
+
+    A path and a plan stand for themselves here, and not for what they open.
     """
     if not learner.is_authenticated:
         return {}
-    rows = Access.objects.filter(learner_id=learner.pk).order_by("starts_at", "pk")
-    if trainings is not None:
-        rows = rows.filter(training__in=list(trainings))
-    grounds: dict[int, list[Access]] = {}
-    for row in rows:
-        grounds.setdefault(row.training_id, []).append(row)
+    held = Access.objects.filter(learner_id=learner.pk)
+    by_training: dict[TrainingProduct, list[Access]] = defaultdict(list)
+    for row in held.select_related("training__product").order_by("pk"):
+        by_training[row.training].append(row)
     now = timezone.now()
-    return {pk: _standing(rows, now) for pk, rows in grounds.items()}
+    return {each: standing_of(rows, at=now) for each, rows in by_training.items()}
 
 
-@transaction.atomic
-def give_access(
-    learner: AbstractBaseUser, training: TrainingProduct, *, order_line: Any
-) -> Access:
-    """Give `learner` the access that was bought with `order_line`, once.
+def opens(row: Access, training: TrainingProduct) -> bool:
+    """Tell whether one access row is for `training`, by whatever ground."""
+    return Access.objects.filter(_opens(training), pk=row.pk).exists()
 
-    It begins now or, where access is still running, when that ends: buying again
-    extends. Each unit of the line's quantity is for one learner, so it does not
-    lengthen access.
+
+def standing_of(rows: Iterable[Access], *, at: datetime) -> Standing:
+    """Return what all these grounds together are worth at one moment.
+
+    One that begins when another ends, or before, carries access on.
     """
-    running = running_until(learner, [training])
-    if earlier := Access.objects.filter(order_line=order_line).first():
-        return earlier
-    return begin_access(
-        learner, training, order_line=order_line, after=running.get(training.pk)
-    )
-
-
-@transaction.atomic
-def end_access(
-    order_lines: Iterable[Any], *, at: datetime | None = None
-) -> tuple[int, ...]:
-    """End the access bought with `order_lines`; return those that had any, by key.
-
-    The rows stay. Access to the same training that was bought later, and was to
-    begin when this ends, begins that much sooner: no day of it is lost.
-    """
-    at = at or timezone.now()
-    rows = Access.objects.filter(order_line__in=list(order_lines))
-    running = rows.filter(Q(ends_at=None) | Q(ends_at__gt=at))
-    _lock_learners(running.values_list("learner_id", flat=True))
-    ended = tuple(running.order_by("pk").values_list("order_line", flat=True))
-    for pk in ended:
-        # One after the other: the end of one may have moved the next.
-        _end(Access.objects.get(order_line=pk), at)
-    return ended
-
-
-def _end(row: Access, at: datetime) -> None:
-    former_end, unused_from = row.ends_at, max(at, row.starts_at)
-    row.starts_at, row.ends_at = min(at, row.starts_at), at
-    row.save(update_fields=["starts_at", "ends_at"])
-    if former_end:
-        unused = former_end - unused_from
-        Access.objects.filter(
-            learner_id=row.learner_id,
-            training_id=row.training_id,
-            starts_at__gte=former_end,
-        ).update(starts_at=F("starts_at") - unused, ends_at=F("ends_at") - unused)
-
-
-def _lock_learners(learner_ids: Iterable[int]) -> None:
-    learners = get_user_model()._default_manager.filter(pk__in=set(learner_ids))
-    list(learners.order_by("pk").select_for_update().values_list("pk"))
-
-
-def running_until(
-    learner: AbstractBaseUser, trainings: Iterable[TrainingProduct]
-) -> dict[int, datetime]:
-    """Return when the learner's access ends, by the training product's primary key.
-
-    What never ends, or was never bought, is left out. Locks the learner's row: one
-    order of a learner after the other, or two would start at the same moment.
-    """
-    get_user_model()._default_manager.select_for_update().get(pk=learner.pk)
-    ends = (
-        Access.objects.filter(learner_id=learner.pk, training__in=list(trainings))
-        .values_list("training")
-        .annotate(ends_at=Max("ends_at"))
-    )
-    return {pk: ends_at for pk, ends_at in ends if ends_at}
-
-
-def begin_access(
-    learner: AbstractBaseUser,
-    training: TrainingProduct,
-    *,
-    order_line: Any,
-    after: datetime | None,
-) -> Access:
-    """Give access for a new order line, from `after` on if that is still to come.
-
-    The caller holds the lock of `running_until`.
-    """
-    now = timezone.now()
-    starts_at = max(now, after or now)
-    days = training.access_days
-    access = Access.objects.create(
-        learner_id=learner.pk,
-        training=training,
-        order_line=order_line,
-        starts_at=starts_at,
-        ends_at=starts_at + timedelta(days=days) if days else None,
-    )
-    announce = partial(signals.access_given.send_robust, Access, access=access)
-    transaction.on_commit(announce)
-    return access
-
-
-def _standing(rows: list[Access], now: datetime) -> Standing:
-    running = [row for row in rows if row.ends_at is None or row.ends_at > now]
-    current = [row for row in running if row.starts_at <= now]
-    if not current:
-        ends = [row.ends_at for row in rows if row.ends_at and row.ends_at <= now]
+    rows = sorted(rows, key=lambda row: (row.starts_at, row.pk))
+    running = [row for row in rows if not row.has_ended(at)]
+    ends = [row.ends_at for row in rows if row.ends_at and row.ends_at <= at]
+    if not running:
         return Standing(ended_at=max(ends, default=None))
-    forever = any(row.ends_at is None for row in running)
+    starts_at = running[0].starts_at
+    has_access = starts_at <= at
     return Standing(
-        has_access=True,
-        starts_at=min(row.starts_at for row in current),
-        ends_at=None if forever else max(row.ends_at for row in running if row.ends_at),
+        has_access=has_access,
+        starts_at=starts_at,
+        ends_at=end_of_run(running, at=max(at, starts_at)),
+        ended_at=None if has_access else max(ends, default=None),
     )
+
+
+def end_of_run(rows: Iterable[Access], *, at: datetime) -> datetime | None:
+    """Return when access that is running at a moment ends: then if none is.
+
+    None if it never does.
+    """
+    end = at
+    for row in sorted(rows, key=lambda row: row.starts_at):
+        if row.starts_at > end:
+            break
+        if row.ends_at is None:
+            return None
+        end = max(end, row.ends_at)
+    return end
+
+
+def _opens(training: TrainingProduct) -> Q:
+    """Match the access rows whose training product opens `training`."""
+    return (
+        Q(training=training)
+        | Q(training__path_courses__course=training)
+        | Q(training__plan_content__in=_ranges_with(training.product))
+    )
+
+
+def _ranges_with(product: Any) -> QuerySet[Any]:
+    # By Oscar's own queryset of ranges, which knows its classes and categories.
+    Range: Any = TrainingProduct._meta.get_field("plan_content").related_model
+    ranges: QuerySet[Any] = Range._default_manager.contains_product(product)
+    return ranges.order_by().values("pk")
+
+
+def _rows_of(learner: Learner, wanted: Iterable[int]) -> QuerySet[Any]:
+    """Return the learner's access rows, once for each wanted course that they list."""
+    listed = FilteredRelation(
+        "training__path_courses",
+        condition=Q(training__path_courses__course__in=list(wanted)),
+    )
+    rows = Access.objects.filter(learner_id=learner.pk).annotate(on_list=listed)
+    return rows.annotate(listed=F("on_list__course_id")).select_related(
+        "training__plan_content"
+    )
+
+
+def _opened_by(
+    rows: Iterable[Any], wanted: Mapping[int, TrainingProduct]
+) -> Iterator[tuple[Access, int]]:
+    """Yield each row with the primary key of each wanted training that it opens."""
+    in_plans: dict[int, frozenset[int]] = {}
+    for row in rows:
+        opened = {row.training_id, row.listed} & wanted.keys()
+        if plan_content := row.training.plan_content:
+            if plan_content.pk not in in_plans:
+                in_plans[plan_content.pk] = _contained(plan_content, wanted.values())
+            opened |= in_plans[plan_content.pk]
+        for key in opened:
+            yield row, key
+
+
+def _contained(plan_content: Any, wanted: Iterable[TrainingProduct]) -> frozenset[int]:
+    by_product = {training.product_id: training.pk for training in wanted}
+    inside = plan_content.all_products().filter(pk__in=by_product)
+    products = inside.order_by().values_list("pk", flat=True)
+    return frozenset(by_product[pk] for pk in products)

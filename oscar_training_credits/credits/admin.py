@@ -25,7 +25,7 @@ from django.views.decorators.debug import (
 from . import codes, domains, issuing
 from .models import Access, CreditCode, CreditGrant, LedgerEntry, Redemption
 
-WHEN = ["starts_at", "expires_at"]
+WHEN = ["starts_at", "expires_at", "ends_access"]
 CONTENT = ["content"]
 AUDIENCE = ["learners", "groups", "email_domains", "include_subdomains"]
 LIMITS = ["credits_per_learner", "redemptions_per_learner", "one_order_only"]

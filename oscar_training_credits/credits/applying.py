@@ -65,24 +65,21 @@ def read_code(text: str, *, purchase: Purchase, asker: Asker | None) -> CreditCo
     if refusal := unreadable(text):
         raise CreditCodeRefused(refusal)
     with counted(asker):
-        code = codes.find(text)
-        # A text that is no code goes the way of a disabled one, or the time that the
-        # answer takes would tell them apart.
-        refusal = first_refusal(code or nobodys_code(), purchase)
-        if code and refusal and refusal.reason is Reason.SPENT:
+        # What a stranger must not learn of takes this one query, and nothing more, as
+        # a text that is no code does: the answer's time would tell them apart.
+        code = codes.find(text, learner=purchase.learner)
+        if code is None:
+            raise CreditCodeRefused(unknown(text))
+        refusal = first_refusal(code, purchase)
+        if refusal and refusal.reason in (Reason.SPENT, Reason.EXPIRED):
             # Credits held for a payment that never ended are there again.
             redemption.release_lapsed([code.pk], at=purchase.at)
             refusal = first_refusal(code, purchase)
-        if code is None or (refusal and is_mistyped_miss(refusal, text)):
+        if refusal and is_mistyped_miss(refusal, text):
             raise CreditCodeRefused(unknown(text))
         if refusal:
             raise CreditCodeRefused(refusal)
     return code
-
-
-def nobodys_code() -> CreditCode:
-    """Return what the rules are asked about where there is no code."""
-    return CreditCode(pk=-1, state=CreditCode.State.DISABLED)
 
 
 @sensitive_variables("text")

@@ -35,6 +35,7 @@ from .models import (
     Redemption,
     RedemptionLine,
     Refund,
+    RefundLine,
     SettledLine,
 )
 from .triggers import missing_triggers
@@ -148,19 +149,24 @@ def grants_hold_their_entries() -> Rows:
     return rows.exclude(remaining=F("entered"))
 
 
+# A grant for credits that had expired begins with what came back from elsewhere.
 @RULES.add(
     _(
         "Grant %(pk)s is of %(credits)s credits, but entries that granted credits:"
-        " %(openings)s, which add up to %(opened)s."
+        " %(openings)s, which add up to %(opened)s with what came back from others."
     )
 )
 def grants_open_with_their_credits() -> Rows:
     opening = Q(entries__kind=Kind.GRANT)
+    renewing = RefundLine.objects.filter(grant=OuterRef("pk")).exclude(
+        redemption_line__grant=OuterRef("pk")
+    )
     rows = CreditGrant.objects.values("pk", "credits").annotate(
         openings=Count("entries", filter=opening),
-        opened=Coalesce(Sum("entries__credits", filter=opening), 0),
+        opened=Coalesce(Sum("entries__credits", filter=opening), 0)
+        + _sum(renewing, "credits"),
     )
-    return rows.exclude(openings=1, opened=F("credits"))
+    return rows.exclude(openings__lte=1, opened=F("credits"))
 
 
 @RULES.add(
@@ -373,23 +379,29 @@ def refunds_are_on_their_lines() -> Rows:
 
 @RULES.add(
     _(
-        "Redemption line %(pk)s and its like gave %(refunded_to)s credits back to grant"
-        " %(grant_id)s, but the entries say %(given)s."
+        "Redemption line %(pk)s counts %(refunded)s credits as given back, but the"
+        " lines of its refunds say %(given)s."
+    )
+)
+def refunds_are_split_into_lines() -> Rows:
+    given = Coalesce(Sum("refund_lines__credits"), 0)
+    rows = RedemptionLine.objects.values("pk", "refunded").annotate(given=given)
+    return rows.exclude(refunded=F("given"))
+
+
+@RULES.add(
+    _(
+        "Refund line %(pk)s and its like gave %(given)s credits back to grant"
+        " %(grant_id)s, but the entries say %(entered)s."
     )
 )
 def refunds_went_back_to_their_grants() -> Rows:
-    lines = RedemptionLine.objects.filter(
-        redemption=OuterRef("redemption"), grant=OuterRef("grant")
+    alike = {"refund": OuterRef("refund"), "grant": OuterRef("grant")}
+    rows = RefundLine.objects.annotate(
+        given=_sum(RefundLine.objects.filter(**alike), "credits"),
+        entered=_sum(LedgerEntry.objects.filter(**alike), "credits"),
     )
-    entries = LedgerEntry.objects.filter(
-        refund__redemption=OuterRef("redemption"), grant=OuterRef("grant")
-    )
-    rows = RedemptionLine.objects.filter(refunded__gt=0).annotate(
-        refunded_to=_sum(lines, "refunded"), given=_sum(entries, "credits")
-    )
-    return rows.exclude(refunded_to=F("given")).values(
-        "pk", "grant_id", "refunded_to", "given"
-    )
+    return rows.exclude(given=F("entered")).values("pk", "grant_id", "given", "entered")
 
 
 @RULES.add(_("Redemption line %(pk)s gave back %(refunded)s of %(credits)s credits."))

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from typing import TYPE_CHECKING
 
 from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
 from ..conf import settings
 from .models import CreditCode
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 20
@@ -68,10 +72,13 @@ def digests(text: str) -> list[str]:
 
 
 @sensitive_variables("text")
-def find(text: str) -> CreditCode | None:
-    """Return the code with this text, in whatever state it is."""
+def find(text: str, *, learner: AbstractBaseUser | None = None) -> CreditCode | None:
+    """Return the code with this text, in whatever state it is: one query.
+
+    That it is for `learner`, or for others only, is then known without another one.
+    """
     found = CreditCode.objects.filter(digest__in=digests(text))
-    return found.with_audience().first()
+    return found.with_audience(learner).first()
 
 
 @sensitive_variables("text", "letters")

@@ -25,7 +25,10 @@ CHUNK = 1_000
 
 
 class Restrictions(TypedDict, total=False):
-    """For whom a code is, and how much of it each may have. All may be left out."""
+    """For whom a code is, how much of it each may have, and what ends with it.
+
+    All may be left out.
+    """
 
     learners: Iterable[AbstractBaseUser]
     groups: Iterable[Group]
@@ -34,6 +37,7 @@ class Restrictions(TypedDict, total=False):
     credits_per_learner: int | None
     redemptions_per_learner: int | None
     one_order_only: bool
+    ends_access: bool
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,8 +70,9 @@ def issue_code(
 
     Raises:
         CodeTaken: there is a code with this text, in any spelling.
-        ValueError: `credits` or a cap is not positive, it ends before it starts, an
-            e-mail domain is none, or `text` has no letter or is too long.
+        ValueError: `credits` or a cap is not positive, it ends before it starts or
+            never although access is to end with it, an e-mail domain is none, or
+            `text` has no letter or is too long.
     """
     text = text or new_text()
     audience, limits = _Audience.of(restrictions), _columns(restrictions)
@@ -142,8 +147,8 @@ def issue_codes(
     off leaves whole codes only, and each of them has been handed out.
 
     Raises:
-        ValueError: `credits` or a cap is not positive, it ends before it starts, or
-            an e-mail domain is none.
+        ValueError: `credits` or a cap is not positive, it ends before it starts or
+            never although access is to end with it, or an e-mail domain is none.
     """
     audience, limits = _Audience.of(restrictions), _columns(restrictions)
     terms = {
@@ -204,6 +209,8 @@ def _new_code(text: str, **terms: Any) -> CreditCode:
     starts_at, expires_at = terms.get("starts_at"), terms.get("expires_at")
     if starts_at and expires_at and starts_at >= expires_at:
         raise ValueError("A code must end after it starts.")
+    if terms.get("ends_access") and not expires_at:
+        raise ValueError("Access can't end with a code that has no end.")
     digest = codes.digest(text, key=settings.CODE_KEYS[0])
     return CreditCode(digest=digest, ending=codes.ending(text), **terms)
 

@@ -34,6 +34,8 @@ class Item:
     credit_only: bool = False
     in_money: bool = False
     """The learner would rather pay this line with money."""
+    has_training: bool = False
+    """The learner has some training already, so this may be theirs."""
 
     @property
     def credits(self) -> int:

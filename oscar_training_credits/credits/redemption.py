@@ -53,7 +53,7 @@ def locked_quote(
 
     Locks the basket's codes and their grants, in the order of their primary keys. What
     is held for the basket is quoted as it was when it was held; otherwise every rule
-    is asked again.
+    is asked again, and what is left of a broken hold is released.
     """
     items = list(items)
     applied = AppliedCode.objects.filter(basket_id=basket.pk).order_by("pk")
@@ -63,8 +63,10 @@ def locked_quote(
         code.pk: code
         for code in locked_codes({*in_order, *(each.code_id for each in held)})
     }
-    if held and (settled := held_quote(items, basket=basket)):
+    if settled := held_quote(items, basket=basket):
         return settled
+    if release(held):
+        codes = {code.pk: code for code in locked_codes(in_order)}
     purchase = Purchase(learner)
     # What has lapsed does not count for a cap, so it must not be captured any more.
     capped = [pk for pk, code in codes.items() if code.is_capped]
@@ -157,22 +159,27 @@ def held_quote(items: Iterable[Item], *, basket: Any) -> Quote | None:
     """Return how the credits held for `basket` settle `items`, or None if none are.
 
     On the terms of the moment when they were held: the other money may have been paid
-    since, so a later change of a price or a code no longer counts.
+    since, so a later change of a price or a code no longer counts. None also if they
+    have lapsed and the credits of one of several codes were released: what is left of
+    such a hold settles nothing.
     """
-    lines = RedemptionLine.objects.filter(
-        redemption__basket_id=basket.pk, redemption__state=Redemption.State.HELD
-    ).select_related("redemption__code", "grant__code")
-    held = {(line.basket_line, line.grant_id): line for line in lines.order_by("pk")}
-    if not held:
+    lines = (
+        RedemptionLine.objects.filter(redemption__basket_id=basket.pk)
+        .exclude(redemption__state=Redemption.State.CAPTURED)
+        .select_related("redemption__code", "grant__code")
+    )
+    attempts = defaultdict(list)
+    for line in lines.order_by("pk"):
+        attempts[line.redemption.order_number, line.redemption.attempt].append(line)
+    held = next(filter(_is_held, attempts.values()), None)
+    if held is None:
         return None
-    terms = {line.basket_line: line for line in held.values()}
+    terms = {line.basket_line: line for line in held}
     known = {item.key: item for item in items}
     # A product that takes no credits any more is still paid by what is held for it.
     known |= {key: _held_item(known.get(key), line) for key, line in terms.items()}
-    takes = tuple(
-        Take(line.basket_line, line.grant, line.credits) for line in held.values()
-    )
-    holds = {line.redemption_id: line.redemption for line in held.values()}
+    takes = tuple(Take(line.basket_line, line.grant, line.credits) for line in held)
+    holds = {line.redemption_id: line.redemption for line in held}
     codes = tuple(
         CodeQuote(each.code, available=each.credits, taken=each.credits)
         for each in holds.values()
@@ -253,6 +260,10 @@ def settle_line(
             for take in settlement.quote.takes
             if take.key == item.key
         )
+
+
+def _is_held(lines: list[RedemptionLine]) -> bool:
+    return all(line.redemption.state == Redemption.State.HELD for line in lines)
 
 
 def _held_item(item: Item | None, line: RedemptionLine) -> Item:

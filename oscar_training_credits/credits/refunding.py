@@ -27,7 +27,7 @@ from django.utils.translation import gettext as _
 from .. import signals
 from ..conf import settings
 from ..exceptions import CauseReused, RefundRefused
-from . import access, ledger
+from . import giving, ledger
 from .models import (
     CreditCode,
     CreditGrant,
@@ -205,7 +205,7 @@ def _refund(
     )
     _mark_lines(plan.portions)
     ending = plan.fully if settings.REFUND_ENDS_ACCESS else ()
-    ended = access.end_access(ending, at=at)
+    ended = giving.end_access_of(ending, at=at)
     for refund in refunds:
         announce = partial(signals.credits_refunded.send_robust, Refund, refund=refund)
         transaction.on_commit(announce)

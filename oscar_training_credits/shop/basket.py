@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.core.signing import BadSignature, Signer
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from oscar.core.loading import get_class, get_model
 from oscar.core.utils import redirect_to_referrer
@@ -16,12 +19,31 @@ from ..mixins import Extension
 from . import kinds
 from .quotes import is_settled
 from .training import takes_part, training_of
+from .unfinished import unfinished_basket, waiting_address
 
 Unavailable = get_class("partner.availability", "Unavailable")
 
 
 class BasketViewMixin(Extension):
     """For Oscar's `basket.views.BasketView`."""
+
+    request: Any
+
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if request.user.is_authenticated and request.basket.is_empty:
+            self.tell_of_unfinished_order()
+        return super().get(request, *args, **kwargs)
+
+    def tell_of_unfinished_order(self) -> None:
+        """Lead who lost a basket while paying back to it."""
+        if basket := unfinished_basket(self.request.user):
+            text = format_html(
+                '{} <a href="{}">{}</a>',
+                _("An order of yours has not been finished."),
+                waiting_address(basket),
+                _("See what can be done"),
+            )
+            messages.info(self.request, text, extra_tags="safe noicon")
 
     def get_basket_warnings(self, basket: Any) -> list[str]:
         """Leave out the price “decrease” of lines that are settled in credits."""

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings as django_settings
 from django.shortcuts import resolve_url
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from ..credits.access import STRANGER
+from ..credits import access
+from ..credits.access import STRANGER, Standing
+from ..credits.giving import Period, foreseen
 from ..credits.models import TrainingProduct
 from ..credits.quoting import CodeQuote, Item, Quote
 from ..credits.refusals import public_text
 from . import express, flash, shown
 from .orders import needs_code
 from .quotes import quote_of
-from .training import takes_part, training_of
+from .training import takes_part, training_of, trainings_of
 
 OPEN = "purchase"
-ANCHOR = "#training-purchase-next"
+NEXT = "training-purchase-next"
+ANCHOR = f"#{NEXT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,14 @@ class LineRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AlreadyRow:
+    """What a learner is told of training in the basket that is theirs already."""
+
+    title: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class CodeRow:
     """What one applied code has, gives and keeps, or why it can't be used."""
 
@@ -54,6 +70,7 @@ class BasketBox:
     total: Any
     notice: str
     """What stands in the way of the order, or is lacking; may be empty."""
+    already: list[AlreadyRow] = field(default_factory=list)
 
     @property
     def money_due(self) -> Any:
@@ -73,7 +90,30 @@ def basket_box(basket: Any, *, total: Any = None) -> BasketBox | None:
     quote = quote_of(basket)
     items = {item.key: item for item in quote.items}
     lines = [_line_row(line, items.get(line.pk), quote) for line in basket.all_lines()]
-    return BasketBox(quote, lines, code_rows(quote), total, notice(quote))
+    return BasketBox(
+        quote, lines, code_rows(quote), total, notice(quote), already_yours(basket)
+    )
+
+
+def already_yours(basket: Any) -> list[AlreadyRow]:
+    """Return what the owner of `basket` is told of its training that is theirs.
+
+    No query more for those who have no training yet.
+    """
+    trainings, quote = trainings_of(basket), quote_of(basket)
+    known = any(item.has_training for item in quote.items)
+    # Of training that takes no credits the quote knows nothing.
+    if not basket.owner or not (known or len(trainings) > len(quote.items)):
+        return []
+    held = access.standings(basket.owner, trainings)
+    notes = {
+        each: already_note(each, held.get(each.pk, STRANGER)) for each in trainings
+    }
+    return [
+        AlreadyRow(training.product.get_title(), note)
+        for training, note in notes.items()
+        if note
+    ]
 
 
 def code_rows(quote: Quote) -> list[CodeRow]:
@@ -98,12 +138,13 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
     preview = getattr(request, "is_preview", False)
     price = request.strategy.fetch_for_product(product).price
     state = (
-        express.PurchaseState(training, STRANGER)
+        express.PurchaseState(training, STRANGER, preview_period(training))
         if preview
         else express.purchase_state(training, request.user)
     )
     answer = None if preview else flash.pop(request)
-    is_open = bool(answer or state.codes or request.GET.get(OPEN))
+    is_bought = bool(answer and answer["accepted"] and state.standing.starts_at)
+    is_open = bool(state.codes or request.GET.get(OPEN) or (answer and not is_bought))
     context = {
         "request": request,
         "preview": preview,
@@ -112,11 +153,15 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         "price": None if training.credit_only else price,
         "is_for_sale": price.exists,
         "is_express": express.is_express(training),
+        "path_note": "" if preview else path_note(training, request.user),
         "state": state,
         "codes": code_rows(state.quote),
         "notice": notice(state.quote),
         "answer": answer,
         "is_open": is_open,
+        # Where the focus goes: to the answer, or to the control that comes next.
+        "answer_id": NEXT if is_bought and not is_open else "",
+        "control_id": NEXT if is_open or not is_bought else "training-purchase-again",
         "next": request.path,
         "login_url": login_url(request.path),
     }
@@ -124,6 +169,47 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         before = shown.Shown(state.basket.pk, state.quote.credits, shown.NO_MONEY)
         context |= {"shown_name": shown.FIELD, "shown": shown.write(before)}
     return context
+
+
+def preview_period(training: TrainingProduct) -> Period | None:
+    return foreseen(training, STRANGER, at=timezone.now())
+
+
+def path_note(training: TrainingProduct, learner: Any) -> str:
+    """Return how much of a path the learner has already; empty if nothing."""
+    courses = training.listed_courses()
+    held = access.standings(learner, courses)
+    count = sum(standing.has_access for standing in held.values())
+    if not count:
+        return ""
+    return ngettext(
+        "You have %(count)s of its %(total)s courses already.",
+        "You have %(count)s of its %(total)s courses already.",
+        count,
+    ) % {"count": count, "total": len(courses)}
+
+
+def already_note(training: TrainingProduct, standing: Standing) -> str:
+    """Return what a learner is told who is about to buy what they have.
+
+    Empty for those who have no access, now or to come.
+    """
+    if standing.starts_at is None:
+        return ""
+    gain = foreseen(training, standing, at=timezone.now())
+    if gain is None:
+        return _("You have access to this already. Buying it again adds nothing.")
+    if standing.ends_at is None or gain.starts_at != standing.ends_at:
+        return ""
+    if gain.ends_at is None:
+        text = _("You have access until %(end)s. Bought again, it has no end.")
+        return text % {"end": _day(standing.ends_at)}
+    text = _("You have access until %(end)s. Bought again, it lasts until %(new)s.")
+    return text % {"end": _day(standing.ends_at), "new": _day(gain.ends_at)}
+
+
+def _day(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment))
 
 
 def login_url(page: str) -> str:

@@ -9,7 +9,7 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from oscar.apps.checkout.exceptions import FailedPreCondition
-from oscar.apps.payment.exceptions import UnableToTakePayment
+from oscar.apps.payment.exceptions import RedirectRequired, UnableToTakePayment
 from oscar.core.loading import get_model
 
 from ..mixins import Extension
@@ -19,6 +19,7 @@ from .orders import needs_code, placed_order, price_changed
 from .quotes import is_frozen, quote_of
 from .shown import Shown, money_of
 from .training import takes_part
+from .unfinished import waiting_address
 
 
 class CheckoutSessionMixin(Extension):
@@ -59,12 +60,8 @@ class PaymentDetailsViewMixin(Extension):
         if basket and (order := placed_order(basket)):
             return self.show_order_again(order)
         if basket and is_frozen(basket):
-            return self.wait_for_order(basket.pk)
+            return HttpResponseRedirect(waiting_address(basket))
         return None
-
-    def wait_for_order(self, basket_id: int) -> HttpResponseRedirect:
-        address = reverse("training_credits:under-way", args=[basket_id])
-        return HttpResponseRedirect(address)
 
     def get_pre_conditions(self, request: Any) -> list[str]:
         conditions = list(super().get_pre_conditions(request))
@@ -102,7 +99,32 @@ class PaymentDetailsViewMixin(Extension):
         except BasketAlreadyOrdered as again:
             return self.show_order_again(again.order)
         except BasketUnderWay as twice:
-            return self.wait_for_order(twice.basket_id)
+            return HttpResponseRedirect(waiting_address(twice.basket))
+
+    def submit(
+        self,
+        user: Any,
+        basket: Any,
+        shipping_address: Any,
+        shipping_method: Any,
+        shipping_charge: Any,
+        billing_address: Any,
+        order_total: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        self.money_to_pay = money_of(order_total)
+        return super().submit(
+            user,
+            basket,
+            shipping_address,
+            shipping_method,
+            shipping_charge,
+            billing_address,
+            order_total,
+            *args,
+            **kwargs,
+        )
 
     def handle_payment(self, order_number: Any, total: Any, **kwargs: Any) -> Any:
         """Hold the credits, then let the site take the money that remains.
@@ -121,6 +143,10 @@ class PaymentDetailsViewMixin(Extension):
             if quote.covered:
                 try:
                     self.hold_credits(order_number, basket)
+                except BasketAlreadyOrdered as again:
+                    # Oscar's way to end a checkout elsewhere before it is paid.
+                    shown_again = self.show_order_again(again.order)
+                    raise RedirectRequired(url=shown_again.url) from again
                 except OrderRefused as refused:
                     raise UnableToTakePayment(str(refused)) from refused
         return super().handle_payment(order_number, total, **kwargs)

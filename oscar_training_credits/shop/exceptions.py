@@ -16,9 +16,9 @@ class OrderRefused(TrainingCreditsError, UnableToPlaceOrder):
 class BasketUnderWay(OrderRefused):
     """This basket is being ordered at this moment, by another click or tab."""
 
-    def __init__(self, basket_id: int) -> None:
+    def __init__(self, basket: Any) -> None:
         super().__init__("This order is being placed already.")
-        self.basket_id = basket_id
+        self.basket = basket
 
 
 class BasketAlreadyOrdered(OrderRefused):

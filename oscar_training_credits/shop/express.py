@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 from django.http import HttpResponseRedirect
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from oscar.apps.checkout.utils import CheckoutSessionData
@@ -19,6 +20,7 @@ from oscar.core.loading import get_class, get_model
 from ..credits import access
 from ..credits.access import Standing
 from ..credits.applying import apply_code, remove_code, unknown
+from ..credits.giving import Period, foreseen
 from ..credits.models import ExpressPurchase, TrainingProduct
 from ..credits.quoting import NOTHING, Quote
 from ..credits.refusals import public_text
@@ -26,7 +28,7 @@ from ..credits.throttling import Asker
 from ..exceptions import CreditCodeRefused, PurchaseRefused
 from .exceptions import OrderRefused
 from .kinds import find_voucher
-from .orders import needs_code, placed_order, price_changed
+from .orders import end_of_codes, needs_code, placed_order, price_changed
 from .quotes import items_of, quote_of
 from .shown import Shown
 
@@ -41,6 +43,8 @@ class PurchaseState:
 
     training: TrainingProduct
     standing: Standing
+    gain: Period | None
+    """The access that buying it now would add; None if the learner has all of it."""
     basket: Any = None
     quote: Quote = NOTHING
 
@@ -67,9 +71,9 @@ def purchase_state(training: TrainingProduct, learner: Any) -> PurchaseState:
     """Return how far `learner` is with buying `training`."""
     standing = access.standing(learner, training)
     basket = open_basket(training, learner)
-    if basket is None:
-        return PurchaseState(training, standing)
-    return PurchaseState(training, standing, basket, quote_of(basket))
+    quote = NOTHING if basket is None else quote_of(basket)
+    gain = foreseen(training, standing, at=timezone.now(), until=end_of_codes(quote))
+    return PurchaseState(training, standing, gain, basket, quote)
 
 
 def is_express(training: TrainingProduct) -> bool:
@@ -169,7 +173,7 @@ def confirm(training: TrainingProduct, *, request: Any, before: Shown | None) ->
     if before and (order := confirmed_before(before, request.user)):
         return order
     state = purchase_state(training, request.user)
-    if state.standing.has_access:
+    if state.gain is None:
         raise PurchaseRefused(_("You have access already, so nothing was taken."))
     if state.basket is None:
         raise PurchaseRefused(_("Enter a code first."))
@@ -202,12 +206,16 @@ def refuse_unavailable(training: TrainingProduct, *, strategy: Any) -> None:
         raise PurchaseRefused(_("This can't be bought here at the moment."))
 
 
-class ExpressPlacement(OrderPlacementMixin):
-    """Places an order as Oscar's checkout does, for a basket that credits cover."""
+class Placement(OrderPlacementMixin):
+    """What Oscar's checkout knows of orders, for a view that is no step of it."""
 
     def __init__(self, request: Any) -> None:
         self.request = request
         self.checkout_session = CheckoutSessionData(request)
+
+
+class ExpressPlacement(Placement):
+    """Places an order as Oscar's checkout does, for a basket that credits cover."""
 
     def place(self, basket: Any) -> Any:
         """Write the order, send its mail and signals, and return it."""

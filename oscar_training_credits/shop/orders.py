@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
 from ..conf import settings
-from ..credits import access, redemption, wording
+from ..credits import giving, redemption, wording
 from ..credits.models import Redemption, TrainingProduct
-from ..credits.quoting import Quote
+from ..credits.quoting import NOTHING, Quote
 from ..credits.redemption import Settlement
 from ..credits.refusals import public_text
 from ..mixins import Extension
@@ -53,10 +53,12 @@ class OrderCreatorMixin(Extension):
             raise OrderRefused(_("Log in or register to buy training."))
         quote = redemption.locked_quote(items_of(basket), basket=basket, learner=user)
         refuse_unless_priced_so(basket, quote)
+        # Locks the learner, whom the order's row will refer to: on MariaDB that is a
+        # weaker lock, which two orders of one learner could get and not exchange.
+        self.access_ends = giving.running_until(user, trainings_of(basket))
         order = create(user, basket, *args, **kwargs)
         self.settlement = redemption.redeem(order, quote, learner=user)
         self.learner = user
-        self.access_ends = access.running_until(user, trainings_of(basket))
         for taken in self.settlement.redemptions.values():
             record_source(order, taken)
         basket.submit()
@@ -69,17 +71,24 @@ class OrderCreatorMixin(Extension):
         training = training_of(basket_line.product)
         if training:
             self.settle(order_line, basket_line)
-            self.give_access(order_line, training)
+            self.give_access(order_line, basket_line, training)
 
-    def give_access(self, order_line: Any, training: TrainingProduct) -> None:
-        given = access.begin_access(
+    def give_access(
+        self, order_line: Any, basket_line: Any, training: TrainingProduct
+    ) -> None:
+        given = giving.begin_access(
             self.learner,
             training,
             order_line=order_line,
             after=self.access_ends.get(training.pk),
+            until=end_of_codes(self.settled_quote, line_id=basket_line.pk),
         )
         if given.ends_at:
             self.access_ends[training.pk] = given.ends_at
+
+    @property
+    def settled_quote(self) -> Quote:
+        return self.settlement.quote if self.settlement else NOTHING
 
     def settle(self, order_line: Any, basket_line: Any) -> None:
         """Record what was taken for a line, if it is settled in credits."""
@@ -93,6 +102,13 @@ class OrderCreatorMixin(Extension):
                     order_line=order_line,
                     money_price=money_price(basket_line),
                 )
+
+
+def end_of_codes(quote: Quote, *, line_id: int | None = None) -> datetime | None:
+    """Return when the first code ends that pays, and ends access, for a line or all."""
+    takes = [take for take in quote.takes if line_id in (None, take.key)]
+    ends = [take.grant.code.expires_at for take in takes if take.grant.code.ends_access]
+    return min(filter(None, ends), default=None)
 
 
 def placed_order(basket: Any) -> Any:

@@ -21,12 +21,13 @@ from ..credits.applying import move_codes
 from ..mixins import Extension
 from .exceptions import BasketAlreadyOrdered, BasketUnderWay
 from .orders import (
+    REFERENCE,
     lock_basket,
     placed_order,
     refuse_ordered,
     refuse_unless_priced_so,
 )
-from .quotes import is_frozen, items_of
+from .quotes import is_frozen, items_of, quote_of
 from .training import takes_part
 
 logger = logging.getLogger("training_credits")
@@ -38,6 +39,17 @@ class OrderPlacementMixin(Extension):
     request: Any
     checkout_session: Any
     _payment_sources: list[Any] | None
+    money_to_pay: Any = None
+    """The order's total in money; None where it is not known before the payment."""
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """Return the view, exempt from ATOMIC_REQUESTS.
+
+        A hold is committed before a gateway is asked, and an order before its mail
+        and receivers can fail.
+        """
+        return transaction.non_atomic_requests(super().as_view(**initkwargs))
 
     def freeze_basket(self, basket: Any) -> None:
         if not takes_part(basket):
@@ -49,23 +61,28 @@ class OrderPlacementMixin(Extension):
             refuse_ordered(basket)
             # Who comes back from paying elsewhere knows that the basket is frozen.
             if is_frozen(now) and not is_frozen(basket):
-                raise BasketUnderWay(basket.pk)
-            super().freeze_basket(basket)
+                raise BasketUnderWay(basket)
+            # Nothing comes between here and the order's transaction where credits
+            # pay for all: what is cut off in between leaves an open basket behind.
+            if self.money_to_pay != 0 or not quote_of(basket).covered:
+                super().freeze_basket(basket)
 
     def hold_credits(self, order_number: Any, basket: Any) -> None:
         """Hold the credits that pay for `basket` while its other money is paid.
 
         Raises:
+            BasketAlreadyOrdered: with the order that the basket has become.
             OrderRefused: they no longer settle the lines as these are priced.
         """
         minutes = timedelta(minutes=settings.HOLD_MINUTES)
         with transaction.atomic():
             lock_basket(basket)
-            if redemption.held_for(basket):
-                return
+            refuse_ordered(basket)
             quote = redemption.locked_quote(
                 items_of(basket), basket=basket, learner=basket.owner
             )
+            if quote.holds:
+                return
             refuse_unless_priced_so(basket, quote)
             redemption.hold(
                 quote,
@@ -92,6 +109,17 @@ class OrderPlacementMixin(Extension):
                 move_codes(from_basket_id=newer, to_basket=basket)
         self.reprice_basket()
 
+    def reopen_basket(self, basket: Any) -> None:
+        """Let the learner try again with a basket whose payment came to no end.
+
+        Whatever is held for it is released. Safe to repeat; a basket that has become
+        an order stays one.
+        """
+        with transaction.atomic():
+            if is_frozen(lock_basket(basket)):
+                self.checkout_session.set_submitted_basket(basket)
+                self.restore_frozen_basket()
+
     def reprice_basket(self) -> None:
         """Let the basket show today's prices, codes and offers."""
         basket = self.request.basket
@@ -109,6 +137,7 @@ class OrderPlacementMixin(Extension):
         try:
             return place(order_number, user, basket, *args, **kwargs)
         except BasketAlreadyOrdered as again:
+            self.report_second_payment(order_number, basket, again.order)
             return self.show_order(again.order)
         except Exception:
             # Whatever fails after the order was committed (mail, a receiver) must
@@ -125,6 +154,20 @@ class OrderPlacementMixin(Extension):
         sources = list(self._payment_sources or [])
         if sources:
             logger.error("Order %s: paid, but it could not be placed", order_number)
+            signals.money_taken_without_order.send_robust(
+                type(self), order_number=order_number, basket=basket, sources=sources
+            )
+
+    def report_second_payment(self, order_number: Any, basket: Any, order: Any) -> None:
+        """Tell the site of money taken for an order that had been paid already."""
+        noted = set(order.sources.values_list("reference", flat=True))
+        sources = list(self._payment_sources or [])
+        if all(source.reference in noted for source in sources):
+            return
+        logger.error("Order %s: paid, but it had been placed already", order.number)
+        # Oscar notes sources after the order's commit. Where there are none yet, these
+        # may well be its own, asked for a second time: not to be refunded unseen.
+        if any(not reference.startswith(REFERENCE) for reference in noted):
             signals.money_taken_without_order.send_robust(
                 type(self), order_number=order_number, basket=basket, sources=sources
             )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.db.models import F
+from django.db.models import Exists, F
 
 from ..credits import quoting, redemption
 from ..credits.applying import applied_codes
-from ..credits.models import CreditCode, TrainingProduct
+from ..credits.models import Access, CreditCode, TrainingProduct
 from ..credits.quoting import Item, Quote
 from ..credits.rules import Purchase
 
@@ -63,6 +63,7 @@ def items_of(basket: Any) -> list[Item]:
         "credits",
         "credit_only",
         F("product__basket_lines__money_choice__pk"),
+        Exists(Access.objects.filter(learner_id=basket.owner_id)),
     )
     return [
         Item(
@@ -72,8 +73,11 @@ def items_of(basket: Any) -> list[Item]:
             quantity=quantities[line_pk],
             credit_only=credit_only,
             in_money=choice is not None,
+            has_training=bool(has_training),
         )
-        for line_pk, product_id, credits, credit_only, choice in sorted(rows)
+        for line_pk, product_id, credits, credit_only, choice, has_training in sorted(
+            rows
+        )
         if quantities[line_pk]
     ]
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
 from ..conf import settings
-from ..credits import access, refunding, wording
+from ..credits import giving, refunding, wording
 from ..credits.models import Redemption, Refund, RefundLine
 from ..credits.refunding import Obstacle, Outcome, RefundRefusal
 from .orders import source_reference
@@ -87,7 +87,7 @@ def cancel_lines(
     outcome = refunding.refund_rest(lines, cause=cause, by=by)
     if settings.REFUND_ENDS_ACCESS:
         bought = [line.pk for line in lines if not hasattr(line, "settled_line")]
-        ended = access.end_access(bought)
+        ended = giving.end_access_of(bought)
         outcome = replace(outcome, ended=(*outcome.ended, *ended))
     _record(lines, outcome, by)
     return outcome

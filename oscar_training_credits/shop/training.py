@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Prefetch, prefetch_related_objects
+from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
-from ..credits.models import ParkedPrice, TrainingProduct
-from ..credits.models.training import check_terms
+from ..credits.models import ParkedPrice, PathCourse, TermsChange, TrainingProduct
+from ..credits.terms import Terms, check_terms
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..credits.terms import TermsGiven
 
 
 def training_of(product: Any) -> TrainingProduct | None:
@@ -84,39 +91,75 @@ def _field(product: Any) -> Any:
 
 @transaction.atomic
 def sell_as_training(
-    product: Any,
-    *,
-    credits: int | None,
-    credit_only: bool = False,
-    access_days: int | None = None,
+    product: Any, *, by: Any = None, **terms: Unpack[TermsGiven]
 ) -> TrainingProduct:
     """Set the terms on which `product` is sold as training, from now on.
 
-    A credit-only product has no money price: its stock records' prices are put by,
-    and come back when it is credit-only no longer. Safe to repeat.
+    The terms are those of `Terms`; those not given are its defaults. What changes is
+    on record, with who changed it. A credit-only product has no money price: its
+    stock records' prices are put by, and come back when it is credit-only no longer.
+    Safe to repeat.
 
     Raises:
         ValidationError: the terms make no sense.
     """
-    check_terms(credits=credits, credit_only=credit_only)
-    terms = {
-        "credits": credits,
-        "credit_only": credit_only,
-        "access_days": access_days,
-    }
-    training, created = TrainingProduct.objects.get_or_create(
-        product=product, defaults=terms
+    new = Terms(**terms)
+    check_terms(new, product=product)
+    if new.path_courses:
+        refuse_listed(product)
+    training, created = TrainingProduct.objects.select_for_update().get_or_create(
+        product=product, defaults=new.plain()
     )
-    if not created:
-        TrainingProduct.objects.filter(pk=training.pk).update(**terms)
-        training.refresh_from_db()
+    old = Terms() if created else training.terms
+    if not created and old.plain() != new.plain():
+        TrainingProduct.objects.filter(pk=training.pk).update(**new.plain())
+        training.refresh_from_db(fields=list(new.plain()))
+    if old.path_courses != new.path_courses:
+        list_courses(training, new.path_courses)
+    record_changes(training, old, new, by=by)
     remember(product, training)
     records = product.stockrecords.select_for_update().order_by("pk")
-    if credit_only:
+    if new.credit_only:
         park_prices(records)
     else:
         restore_prices(records)
     return training
+
+
+def refuse_listed(product: Any) -> None:
+    """Let no path be on the list of a path.
+
+    Raises:
+        ValidationError: `product` is to be a path, and is a course of one already.
+    """
+    if PathCourse.objects.filter(course__product=product).exists():
+        text = _("It is a course of a path, so it can't be a path itself.")
+        raise ValidationError({"kind": text})
+
+
+def list_courses(path: TrainingProduct, courses: Iterable[TrainingProduct]) -> None:
+    """Let `path` open these courses, in this order, and no others."""
+    path.path_courses.all().delete()
+    PathCourse.objects.bulk_create(
+        PathCourse(path=path, course=course, position=position)
+        for position, course in enumerate(courses, start=1)
+    )
+
+
+def record_changes(
+    training: TrainingProduct, old: Terms, new: Terms, *, by: Any
+) -> None:
+    """Keep who changed which term, from what to what."""
+    TermsChange.objects.bulk_create(
+        TermsChange(
+            training=training,
+            term=name,
+            before=before,
+            after=after,
+            changed_by_id=by.pk if by else None,
+        )
+        for name, before, after in new.changes_since(old)
+    )
 
 
 def park_prices(records: Iterable[Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -23,7 +24,7 @@ from ..credits import access
 from ..credits.applying import remove_code
 from ..credits.models import MoneyChoice, TrainingProduct
 from ..exceptions import PurchaseRefused
-from . import boxes, express, flash, kinds, shown
+from . import boxes, express, flash, kinds, shown, unfinished
 from .askers import asker_of
 from .content import content_links
 from .orders import placed_order
@@ -93,20 +94,45 @@ class SettleLineView(ReturningView):
 
 
 class OrderUnderWayView(LoginRequiredMixin, TemplateView):
-    """Waits for an order that another click is placing, and shows it."""
+    """Waits for an order that another click is placing, and shows it.
+
+    Where that takes too long, the click has failed, or its payment was left: then the
+    learner can have the basket back.
+    """
 
     template_name = "training_credits/order_under_way.html"
 
     def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        basket = self.own_basket()
+        return self.after_waiting(basket) or super().get(
+            request,
+            order_number=express.Placement(request).generate_order_number(basket),
+            is_over=unfinished.has_taken_too_long(request.GET.get("since", "")),
+        )
+
+    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        basket = self.own_basket()
+        if unfinished.has_taken_too_long(request.GET.get("since", "")):
+            express.Placement(request).reopen_basket(basket)
+            basket.refresh_from_db()
+        address = unfinished.waiting_address(basket)
+        return self.after_waiting(basket) or HttpResponseRedirect(address)
+
+    def own_basket(self) -> Any:
         Basket = get_model("basket", "Basket")
-        own = Basket._default_manager.filter(owner=request.user)
-        basket = get_object_or_404(own, pk=kwargs["basket_id"])
+        # A purchase on a course page has a basket that is always frozen.
+        own = Basket._default_manager.filter(
+            owner=self.request.user, express_purchase=None
+        )
+        return get_object_or_404(own, pk=self.kwargs["basket_id"])
+
+    def after_waiting(self, basket: Any) -> HttpResponse | None:
+        """Return where to go on, if there is nothing to wait for."""
         if order := placed_order(basket):
-            request.session["checkout_order_id"] = order.pk
-            return HttpResponseRedirect(reverse("checkout:thank-you"))
+            return express.Placement(self.request).show_order(order)
         if not is_frozen(basket):
             return HttpResponseRedirect(reverse("checkout:preview"))
-        return super().get(request, *args, **kwargs)
+        return None
 
 
 class ExpressView(LoginRequiredMixin, ReturningView):
@@ -163,7 +189,10 @@ class ExpressRemoveView(ExpressView):
         return _("The code was removed.")
 
 
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
 class ExpressConfirmView(ExpressView):
+    """Place the order. It is committed before its mail and receivers can fail."""
+
     def step(self, request: Any, **kwargs: Any) -> str:
         order = express.confirm(
             self.training, request=request, before=shown.read(request.POST)
@@ -181,16 +210,15 @@ class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
     active_tab = "training"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        standings = access.standings(self.request.user)
-        trainings = TrainingProduct.objects.select_related("product").in_bulk(standings)
-        links = content_links(trainings.values())
+        holdings = access.holdings(self.request.user)
+        links = content_links(holdings)
         rows = [
             {
-                "title": trainings[pk].product.get_title(),
+                "title": training.product.get_title(),
                 "standing": standing,
-                "link": links.get(pk),
+                "link": links.get(training.pk),
             }
-            for pk, standing in standings.items()
+            for training, standing in holdings.items()
         ]
         rows.sort(key=lambda row: (not row["standing"].has_access, row["title"]))
         return super().get_context_data(rows=rows, **kwargs)

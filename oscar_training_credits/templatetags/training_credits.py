@@ -141,6 +141,13 @@ def code_box(context: Context, *, editable: bool = True) -> dict[str, Any]:
     }
 
 
+@register.inclusion_tag("training_credits/already_yours.html")
+def already_yours(basket: Any) -> dict[str, Any]:
+    """Say what of a basket's training the learner has already."""
+    takes = basket and basket.pk and takes_part(basket)
+    return {"rows": boxes.already_yours(basket) if takes else []}
+
+
 @register.inclusion_tag("training_credits/purchase.html", takes_context=True)
 def training_purchase(context: Context, source: Any) -> dict[str, Any]:
     """Offer a training product for purchase in place.

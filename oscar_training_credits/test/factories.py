@@ -50,16 +50,10 @@ def make_training(
     *,
     price: Decimal | str | None = "240.00",
     credits: int | None = 20,
-    credit_only: bool = False,
-    access_days: int | None = None,
+    **terms: Any,
 ) -> TrainingProduct:
     """Return a product sold as training."""
-    return sell_as_training(
-        make_product(title, price),
-        credits=credits,
-        credit_only=credit_only,
-        access_days=access_days,
-    )
+    return sell_as_training(make_product(title, price), credits=credits, **terms)
 
 
 def make_code(credits: int = 100, **terms: Any) -> CreditCode:

@@ -20,6 +20,123 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name="Access",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "starts_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="starts"
+                    ),
+                ),
+                (
+                    "ends_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="ends"),
+                ),
+                (
+                    "learner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="training_access",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="learner",
+                    ),
+                ),
+                (
+                    "order_line",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="training_access",
+                        to="order.line",
+                        verbose_name="order line",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "access",
+                "verbose_name_plural": "access",
+            },
+        ),
+        migrations.CreateModel(
+            name="AccessChange",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("given", "Given"),
+                            ("changed", "Changed"),
+                            ("ended", "Ended"),
+                        ],
+                        max_length=10,
+                        verbose_name="what",
+                    ),
+                ),
+                (
+                    "former_end",
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="ended before"
+                    ),
+                ),
+                (
+                    "ends_at",
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="ends now"
+                    ),
+                ),
+                ("reason", models.CharField(max_length=200, verbose_name="reason")),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="when"
+                    ),
+                ),
+                (
+                    "access",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="changes",
+                        to="training_credits.access",
+                        verbose_name="access",
+                    ),
+                ),
+                (
+                    "changed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "change of access",
+                "verbose_name_plural": "changes of access",
+            },
+        ),
+        migrations.CreateModel(
             name="CreditCode",
             fields=[
                 (
@@ -110,6 +227,14 @@ class Migration(migrations.Migration):
                         default=False,
                         help_text="What is left after that order can't be spent.",
                         verbose_name="for one order only",
+                    ),
+                ),
+                (
+                    "ends_access",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Access bought with it ends when the code does, if not before.",
+                        verbose_name="access ends with the code",
                     ),
                 ),
                 (
@@ -279,6 +404,73 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Delivery",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("key", models.CharField(editable=False, max_length=64, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("given", "Given"),
+                            ("changed", "Changed"),
+                            ("ended", "Ended"),
+                        ],
+                        max_length=10,
+                        verbose_name="what",
+                    ),
+                ),
+                ("starts_at", models.DateTimeField(verbose_name="starts")),
+                (
+                    "ends_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="ends"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="since"
+                    ),
+                ),
+                (
+                    "attempts",
+                    models.PositiveIntegerField(default=0, verbose_name="attempts"),
+                ),
+                (
+                    "next_attempt_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="next attempt"
+                    ),
+                ),
+                (
+                    "delivered_at",
+                    models.DateTimeField(
+                        blank=True, null=True, verbose_name="delivered"
+                    ),
+                ),
+                ("error", models.TextField(blank=True, verbose_name="last error")),
+                (
+                    "access",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="training_credits.access",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "delivery",
+                "verbose_name_plural": "deliveries",
+            },
+        ),
+        migrations.CreateModel(
             name="MoneyChoice",
             fields=[
                 (
@@ -322,6 +514,63 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+        ),
+        migrations.CreateModel(
+            name="Place",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(verbose_name="number")),
+                (
+                    "digest",
+                    models.CharField(editable=False, max_length=64, unique=True),
+                ),
+                ("access_days", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "starts_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="starts"),
+                ),
+                (
+                    "ends_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="ends"),
+                ),
+                (
+                    "revoked_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="revoked"),
+                ),
+                (
+                    "order_line",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="training_places",
+                        to="order.line",
+                        verbose_name="order line",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "place",
+                "verbose_name_plural": "places",
+            },
+        ),
+        migrations.AddField(
+            model_name="access",
+            name="place",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="access",
+                to="training_credits.place",
+                verbose_name="place",
+            ),
         ),
         migrations.CreateModel(
             name="Redemption",
@@ -702,6 +951,20 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("course", "Course"),
+                            ("path", "Path"),
+                            ("plan", "Plan"),
+                        ],
+                        default="course",
+                        help_text="A course opens itself, a path its courses, a plan a range of products.",
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
                     "credits",
                     models.PositiveIntegerField(
                         blank=True,
@@ -736,6 +999,36 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "access_from",
+                    models.DateField(
+                        blank=True,
+                        help_text="The first day of access. Leave it empty to start at purchase.",
+                        null=True,
+                        verbose_name="access from",
+                    ),
+                ),
+                (
+                    "access_until",
+                    models.DateField(
+                        blank=True,
+                        help_text="The last day of access for everybody. Leave it empty for none.",
+                        null=True,
+                        verbose_name="access until",
+                    ),
+                ),
+                (
+                    "plan_content",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="The range of products that a plan opens, also what is added to it later.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="training_plans",
+                        to="offer.range",
+                        verbose_name="content of the plan",
+                    ),
+                ),
+                (
                     "product",
                     models.OneToOneField(
                         on_delete=django.db.models.deletion.CASCADE,
@@ -749,6 +1042,94 @@ class Migration(migrations.Migration):
                 "verbose_name": "training product",
                 "verbose_name_plural": "training products",
             },
+        ),
+        migrations.CreateModel(
+            name="TermsChange",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("term", models.CharField(max_length=20, verbose_name="term")),
+                ("before", models.TextField(blank=True, verbose_name="from")),
+                ("after", models.TextField(blank=True, verbose_name="to")),
+                (
+                    "changed_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="changed"
+                    ),
+                ),
+                (
+                    "changed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="changed by",
+                    ),
+                ),
+                (
+                    "training",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="changes",
+                        to="training_credits.trainingproduct",
+                        verbose_name="training product",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "change of terms",
+                "verbose_name_plural": "changes of terms",
+            },
+        ),
+        migrations.AddField(
+            model_name="place",
+            name="training",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="training_credits.trainingproduct",
+            ),
+        ),
+        migrations.CreateModel(
+            name="PathCourse",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                (
+                    "course",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="in_paths",
+                        to="training_credits.trainingproduct",
+                        verbose_name="course",
+                    ),
+                ),
+                (
+                    "path",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="path_courses",
+                        to="training_credits.trainingproduct",
+                    ),
+                ),
+            ],
         ),
         migrations.CreateModel(
             name="ExpressPurchase",
@@ -788,60 +1169,15 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
-        migrations.CreateModel(
-            name="Access",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                (
-                    "starts_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, verbose_name="starts"
-                    ),
-                ),
-                (
-                    "ends_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="ends"),
-                ),
-                (
-                    "learner",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="training_access",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="learner",
-                    ),
-                ),
-                (
-                    "order_line",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="training_access",
-                        to="order.line",
-                        verbose_name="order line",
-                    ),
-                ),
-                (
-                    "training",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="access",
-                        to="training_credits.trainingproduct",
-                        verbose_name="training product",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "access",
-                "verbose_name_plural": "access",
-            },
+        migrations.AddField(
+            model_name="access",
+            name="training",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="access",
+                to="training_credits.trainingproduct",
+                verbose_name="training product",
+            ),
         ),
         migrations.AddConstraint(
             model_name="creditcode",
@@ -854,6 +1190,18 @@ class Migration(migrations.Migration):
                 ),
                 name="training_credits_code_ends_after_start",
                 violation_error_message="It must end after it starts.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="creditcode",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("ends_access", False),
+                    ("expires_at__isnull", False),
+                    _connector="OR",
+                ),
+                name="training_credits_access_ends_with_code",
+                violation_error_message="Say until when the code is usable: access is to end then.",
             ),
         ),
         migrations.AddConstraint(
@@ -876,6 +1224,12 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("credits__gte", 1)),
                 name="training_credits_grant_not_empty",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                fields=["delivered_at", "next_attempt_at"], name="training_delivery_due"
             ),
         ),
         migrations.AddConstraint(
@@ -999,6 +1353,33 @@ class Migration(migrations.Migration):
                 name="training_credits_price_is_positive",
             ),
         ),
+        migrations.AddConstraint(
+            model_name="trainingproduct",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "plan"), ("plan_content__isnull", False)),
+                    models.Q(
+                        models.Q(("kind", "plan"), _negated=True),
+                        ("plan_content", None),
+                    ),
+                    _connector="OR",
+                ),
+                name="training_credits_plan_has_content",
+                violation_error_message="A plan has content, and nothing else has.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="place",
+            constraint=models.UniqueConstraint(
+                fields=("order_line", "number"), name="training_credits_place_number"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="pathcourse",
+            constraint=models.UniqueConstraint(
+                fields=("path", "course"), name="training_credits_course_once_in_path"
+            ),
+        ),
         migrations.AddIndex(
             model_name="access",
             index=models.Index(
@@ -1014,6 +1395,15 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="training_credits_access_ends_after_start",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="access",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("order_line", None), ("place", None), _connector="OR"
+                ),
+                name="training_credits_access_has_one_ground",
             ),
         ),
     ]

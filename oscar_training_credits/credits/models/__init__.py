@@ -1,4 +1,4 @@
-from .access import Access
+from .access import Access, AccessChange, Delivery, Place
 from .codes import AppliedCode, CreditCode, CreditGrant
 from .ledger import (
     LedgerEntry,
@@ -8,21 +8,33 @@ from .ledger import (
     RefundLine,
     SettledLine,
 )
-from .training import ExpressPurchase, MoneyChoice, ParkedPrice, TrainingProduct
+from .training import (
+    ExpressPurchase,
+    MoneyChoice,
+    ParkedPrice,
+    PathCourse,
+    TermsChange,
+    TrainingProduct,
+)
 
 __all__ = [
     "Access",
+    "AccessChange",
     "AppliedCode",
     "CreditCode",
     "CreditGrant",
+    "Delivery",
     "ExpressPurchase",
     "LedgerEntry",
     "MoneyChoice",
     "ParkedPrice",
+    "PathCourse",
+    "Place",
     "Redemption",
     "RedemptionLine",
     "Refund",
     "RefundLine",
     "SettledLine",
+    "TermsChange",
     "TrainingProduct",
 ]

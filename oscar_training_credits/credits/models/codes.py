@@ -3,29 +3,49 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .. import domains
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
 
 class CreditCodeQuerySet(models.QuerySet["CreditCode"]):
-    def with_audience(self) -> CreditCodeQuerySet:
-        """Read along whether the codes name learners or groups.
+    def with_audience(self, learner: Any = None) -> CreditCodeQuerySet:
+        """Read along whether the codes name learners or groups, and `learner` there.
 
-        Otherwise asking a code costs a query each time.
+        Otherwise asking a code costs queries, by whose number a stranger could tell it
+        from a text that is no code.
         """
         learners = CreditCode.learners.through._default_manager
         groups = CreditCode.groups.through._default_manager
-        return self.annotate(
-            has_learners=Exists(learners.filter(creditcode=OuterRef("pk"))),
-            has_groups=Exists(groups.filter(creditcode=OuterRef("pk"))),
+        named = learners.filter(creditcode=OuterRef("pk"))
+        grouped = groups.filter(creditcode=OuterRef("pk"))
+        codes = self.annotate(has_learners=Exists(named), has_groups=Exists(grouped))
+        if learner is None or not learner.is_authenticated:
+            return codes
+        # Named after the site's own user model, which need not have groups.
+        field: Any = CreditCode.learners.field
+        mine = {field.m2m_reverse_field_name(): learner.pk}
+        own_groups: Any = getattr(learner, "groups", None)
+        in_group = (
+            Value(False)
+            if own_groups is None
+            else Exists(grouped.filter(group__in=own_groups.values("pk")))
+        )
+        return codes.annotate(
+            read_for=Value(learner.pk, output_field=learner._meta.pk),
+            names_reader=Exists(named.filter(**mine)),
+            groups_reader=in_group,
         )
 
 
@@ -109,6 +129,11 @@ class CreditCode(models.Model):
         default=False,
         help_text=_("What is left after that order can't be spent."),
     )
+    ends_access = models.BooleanField(
+        _("access ends with the code"),
+        default=False,
+        help_text=_("Access bought with it ends when the code does, if not before."),
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -132,7 +157,14 @@ class CreditCode(models.Model):
                 | Q(expires_at=None)
                 | Q(expires_at__gt=F("starts_at")),
                 violation_error_message=_("It must end after it starts."),
-            )
+            ),
+            models.CheckConstraint(
+                name="training_credits_access_ends_with_code",
+                condition=Q(ends_access=False) | Q(expires_at__isnull=False),
+                violation_error_message=_(
+                    "Say until when the code is usable: access is to end then."
+                ),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -163,6 +195,22 @@ class CreditCode(models.Model):
         """Tell whether it is for groups, whether or not for others too."""
         known: bool | None = getattr(self, "has_groups", None)
         return self.groups.exists() if known is None else known
+
+    def names(self, learner: AbstractBaseUser) -> bool:
+        """Tell whether it is for this learner by name."""
+        if getattr(self, "read_for", None) == learner.pk:
+            return bool(getattr(self, "names_reader", False))
+        return self.names_learners() and self.learners.filter(pk=learner.pk).exists()
+
+    def names_group_of(self, learner: AbstractBaseUser) -> bool:
+        """Tell whether it is for a group of this learner."""
+        if getattr(self, "read_for", None) == learner.pk:
+            return bool(getattr(self, "groups_reader", False))
+        # A site's own user model need not have groups.
+        mine: Any = getattr(learner, "groups", None)
+        if mine is None or not self.names_groups():
+            return False
+        return self.groups.filter(pk__in=mine.values("pk")).exists()
 
     def balance(self, at: datetime | None = None) -> int:
         """Return the credits that its unexpired grants still hold."""
@@ -227,6 +275,18 @@ class CreditGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.remaining}/{self.credits}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the row, but never what remains: only the ledger moves credits.
+
+        What an object remembers may have been spent since it was read.
+        """
+        chosen = kwargs.get("force_insert") or kwargs.get("update_fields") is not None
+        if not (self._state.adding or chosen):
+            names = {field.attname for field in self._meta.concrete_fields}
+            left_out = {"id", "remaining", *self.get_deferred_fields()}
+            kwargs["update_fields"] = names - left_out
+        super().save(*args, **kwargs)
 
     def clean(self) -> None:
         if self.expires_at and self.expires_at <= timezone.now():

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-MOST_CREDITS = 1_000_000
-LONGEST_ACCESS = 36_500
+from ..terms import LONGEST_ACCESS, MOST_CREDITS, PLAIN, Kind, Terms, check_terms
+
+KIND_HELP = _("A course opens itself, a path its courses, a plan a range of products.")
+ACCESS_FROM_HELP = _("The first day of access. Leave it empty to start at purchase.")
+ACCESS_UNTIL_HELP = _("The last day of access for everybody. Leave it empty for none.")
+PLAN_CONTENT_HELP = _(
+    "The range of products that a plan opens, also what is added to it later."
+)
 
 
 class TrainingProduct(models.Model):
     """The terms on which an Oscar product is sold as training.
 
-    Without `credits` it takes no credits and only opens content for money.
-    Without `access_days` access lasts for ever.
+    A course opens itself, a path the courses on its list, a plan all that a range of
+    the shop contains. Without `credits` it takes no credits and only opens content
+    for money. Without an end access lasts for ever.
     """
+
+    Kind = Kind
 
     product = models.OneToOneField(
         "catalogue.Product",
         verbose_name=_("product"),
         on_delete=models.CASCADE,
         related_name="training",
+    )
+    kind = models.CharField(
+        _("kind"),
+        max_length=10,
+        choices=Kind.choices,
+        default=Kind.COURSE,
+        help_text=KIND_HELP,
     )
     credits = models.PositiveIntegerField(
         _("credits"),
@@ -47,6 +61,21 @@ class TrainingProduct(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_ACCESS)],
         help_text=_("How long access lasts. Leave it empty for no end."),
     )
+    access_from = models.DateField(
+        _("access from"), null=True, blank=True, help_text=ACCESS_FROM_HELP
+    )
+    access_until = models.DateField(
+        _("access until"), null=True, blank=True, help_text=ACCESS_UNTIL_HELP
+    )
+    plan_content = models.ForeignKey(
+        "offer.Range",
+        verbose_name=_("content of the plan"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="training_plans",
+        help_text=PLAN_CONTENT_HELP,
+    )
 
     class Meta:
         verbose_name = _("training product")
@@ -63,6 +92,12 @@ class TrainingProduct(models.Model):
                 name="training_credits_price_is_positive",
                 condition=Q(credits=None) | Q(credits__gte=1),
             ),
+            models.CheckConstraint(
+                name="training_credits_plan_has_content",
+                condition=Q(kind=Kind.PLAN, plan_content__isnull=False)
+                | (~Q(kind=Kind.PLAN) & Q(plan_content=None)),
+                violation_error_message=_("A plan has content, and nothing else has."),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -72,20 +107,76 @@ class TrainingProduct(models.Model):
     def takes_credits(self) -> bool:
         return self.credits is not None
 
+    @property
+    def terms(self) -> Terms:
+        """The terms as they are now; a path's courses cost a query."""
+        plain = {name: getattr(self, name) for name in PLAIN}
+        return Terms(**plain, path_courses=self.listed_courses())
+
+    def listed_courses(self) -> tuple[TrainingProduct, ...]:
+        """Return the courses of a path, in its order; none for anything else."""
+        if self.kind != Kind.PATH or self.pk is None:
+            return ()
+        listed = self.path_courses.order_by("position")
+        return tuple(each.course for each in listed.select_related("course__product"))
+
     def clean(self) -> None:
-        check_terms(credits=self.credits, credit_only=self.credit_only)
+        check_terms(self.terms)
 
 
-def check_terms(*, credits: int | None, credit_only: bool, **_other: Any) -> None:
-    """Refuse terms that make no sense, with the message at the field to mend.
+class PathCourse(models.Model):
+    """One course on the list of a path."""
 
-    Raises:
-        ValidationError: credit-only without a price in credits.
-    """
-    if credit_only and credits is None:
-        raise ValidationError(
-            {"credits": _("Say how many credits it costs: it is credit-only.")}
-        )
+    path = models.ForeignKey(
+        TrainingProduct, on_delete=models.CASCADE, related_name="path_courses"
+    )
+    course = models.ForeignKey(
+        TrainingProduct,
+        verbose_name=_("course"),
+        on_delete=models.PROTECT,
+        related_name="in_paths",
+    )
+    position = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["path", "course"], name="training_credits_course_once_in_path"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.path_id}: {self.course_id}"
+
+
+class TermsChange(models.Model):
+    """One term of a training product that was changed: who, when, from, to."""
+
+    training = models.ForeignKey(
+        TrainingProduct,
+        verbose_name=_("training product"),
+        on_delete=models.CASCADE,
+        related_name="changes",
+    )
+    term = models.CharField(_("term"), max_length=20)
+    before = models.TextField(_("from"), blank=True)
+    after = models.TextField(_("to"), blank=True)
+    changed_at = models.DateTimeField(_("changed"), default=timezone.now)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("changed by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+
+    class Meta:
+        verbose_name = _("change of terms")
+        verbose_name_plural = _("changes of terms")
+
+    def __str__(self) -> str:
+        return f"{self.term}: {self.before} → {self.after}"
 
 
 class ParkedPrice(models.Model):

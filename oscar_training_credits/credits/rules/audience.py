@@ -1,13 +1,13 @@
 """Whom a code is for: named learners, groups and e-mail domains.
 
 Who is any one of them may use it, and everybody if none is set. None of it costs a
-query for a code that was read with `CreditCodeQuerySet.with_audience`, unless it
-names learners or groups.
+query for a code that was read with `CreditCodeQuerySet.with_audience` for the learner;
+read for nobody, only a code that names learners or groups does.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import domains
 from ..models import CreditCode
@@ -24,7 +24,7 @@ def for_learner(code: CreditCode, purchase: Purchase) -> Refusal | None:
     learner = purchase.learner
     if learner is None or not learner.is_authenticated:
         return Refusal(Reason.NOT_LOGGED_IN)
-    if has_domain(code, learner) or is_named(code, learner) or in_group(code, learner):
+    if has_domain(code, learner) or code.names(learner) or code.names_group_of(learner):
         return None
     return Refusal(Reason.NOT_FOR_YOU)
 
@@ -45,15 +45,3 @@ def has_domain(code: CreditCode, learner: AbstractBaseUser) -> bool:
         )
         for each in domains.listed(code.email_domains)
     )
-
-
-def is_named(code: CreditCode, learner: AbstractBaseUser) -> bool:
-    return code.names_learners() and code.learners.filter(pk=learner.pk).exists()
-
-
-def in_group(code: CreditCode, learner: AbstractBaseUser) -> bool:
-    # A site's own user model need not have groups.
-    mine: Any = getattr(learner, "groups", None)
-    if mine is None or not code.names_groups():
-        return False
-    return code.groups.filter(pk__in=mine.values("pk")).exists()

@@ -68,6 +68,11 @@ class Command(BaseCommand):
         parser.add_argument(
             "--one-order", action="store_true", help="for one order, whatever is left"
         )
+        parser.add_argument(
+            "--ends-access",
+            action="store_true",
+            help="access bought with a code ends when the code does",
+        )
         parser.add_argument("--output", help="a file for the CSV, else standard output")
 
     def handle(self, **options: Any) -> None:
@@ -82,6 +87,8 @@ class Command(BaseCommand):
         starts, expires = options["starts"], options["expires"]
         if starts and expires and starts >= expires:
             raise CommandError(_("It must end after it starts."))
+        if options["ends_access"] and not expires:
+            raise CommandError(_("Say with --expires when access is to end."))
         if options["code"] is not None:
             if options["count"] > 1:
                 raise CommandError(_("A text can be given for a single code only."))
@@ -165,6 +172,7 @@ def restrictions(options: dict[str, Any]) -> dict[str, Any]:
             api.CreditCode, "redemptions_per_learner", options["orders_per_learner"]
         ),
         "one_order_only": options["one_order"],
+        "ends_access": options["ends_access"],
     }
 
 

@@ -1,0 +1,136 @@
+"""Blocks for StreamFields: what only learners with access see, and what sells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.template.loader import render_to_string
+from django.utils.translation import gettext_lazy as _
+from wagtail import blocks
+
+from ..shop.boxes import purchase_box
+from .models import TrainingPageMixin
+
+
+class Restricted:
+    """The content of a restricted block: nothing, for all but the block itself.
+
+    So that no template, feed, index or API shows it that iterates or prints values.
+    """
+
+    __slots__ = ("_stream",)
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Restricted) and bool(self._stream == other._stream)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        return ""
+
+    def __html__(self) -> str:
+        return ""
+
+    def __repr__(self) -> str:
+        return "<Restricted>"
+
+
+def opened(value: Any) -> Any:
+    return value._stream if isinstance(value, Restricted) else value
+
+
+class RestrictedBlock(blocks.StreamBlock):
+    """Blocks that are shown only to learners with access to what the page opens.
+
+    For the body of a page with `TrainingPageMixin`. Others are told where to get
+    access. Neither searches nor Wagtail's API see the children, and a template must
+    render the block with `{% include_block %}`, which passes page and request on.
+    """
+
+    class Meta:
+        icon = "lock"
+        label = _("Only with access")
+
+    def to_python(self, value: Any) -> Restricted:
+        return Restricted(super().to_python(value))
+
+    def bulk_to_python(self, values: Iterable[Any]) -> list[Restricted]:
+        return [Restricted(each) for each in super().bulk_to_python(values)]
+
+    def normalize(self, value: Any) -> Restricted:
+        return Restricted(super().normalize(opened(value)))
+
+    def value_from_datadict(self, data: Any, files: Any, prefix: str) -> Restricted:
+        return Restricted(super().value_from_datadict(data, files, prefix))
+
+    def clean(self, value: Any) -> Restricted:
+        return Restricted(super().clean(opened(value)))
+
+    def get_prep_value(self, value: Any) -> Any:
+        return super().get_prep_value(opened(value))
+
+    def get_form_state(self, value: Any) -> Any:
+        return super().get_form_state(opened(value))
+
+    def extract_references(self, value: Any) -> Any:
+        return super().extract_references(opened(value))
+
+    def get_block_by_content_path(self, value: Any, path_elements: Any) -> Any:
+        return super().get_block_by_content_path(opened(value), path_elements)
+
+    def get_comparison_class(self) -> Any:
+        # Wagtail's admin can't be imported while models are still being loaded.
+        from wagtail.admin.compare import StreamBlockComparison
+
+        class RestrictedBlockComparison(StreamBlockComparison):
+            @staticmethod
+            def get_blocks_from_value(val: Any) -> list[Any]:
+                return list(opened(val))
+
+        return RestrictedBlockComparison
+
+    def get_searchable_content(self, value: Any) -> list[str]:
+        return []
+
+    def get_api_representation(self, value: Any, context: Any = None) -> list[Any]:
+        return []
+
+    def render(self, value: Any, context: Any = None) -> Any:
+        page, request = _whose(context)
+        if request is None or not isinstance(page, TrainingPageMixin):
+            return ""
+        standing = page.standing(request)
+        if standing.has_access:
+            return super().render(opened(value), context)
+        return render_to_string(
+            "training_credits/locked.html", {"standing": standing}, request=request
+        )
+
+
+class PurchaseBlock(blocks.StaticBlock):
+    """The box that sells what the page opens, at the place of the editor's choice."""
+
+    class Meta:
+        icon = "tag"
+        label = _("Purchase box")
+        admin_text = _(
+            "Shows the price and the box for codes, or until when access is."
+        )
+        template = "training_credits/purchase.html"
+
+    def get_context(self, value: Any, parent_context: Any = None) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(value, parent_context)
+        page, request = _whose(parent_context)
+        if request is None or not isinstance(page, TrainingPageMixin):
+            return {**context, "training": None}
+        return {**context, **purchase_box(page, request=request)}
+
+
+def _whose(context: Any) -> tuple[Any, Any]:
+    """Return the page and the request that a block is rendered for, if known."""
+    context = context or {}
+    return context.get("page"), context.get("request")

@@ -1,0 +1,366 @@
+"""Access given, changed and ended, by purchases, places, refunds and staff.
+
+All of it is on record and announced when it is committed. Whoever changes access
+locks the learner first, so that two purchases never start at the same moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from .. import signals
+from . import access
+from .access import Standing, end_of_run
+from .models import Access, AccessChange, Place, TrainingProduct
+from .terms import end_of, start_of
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+    from django.dispatch import Signal
+
+LONGEST_REASON = 200
+
+SIGNALS: dict[str, Signal] = {
+    AccessChange.Kind.GIVEN: signals.access_given,
+    AccessChange.Kind.CHANGED: signals.access_changed,
+    AccessChange.Kind.ENDED: signals.access_ended,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From when until when somebody has access; an end of None is never."""
+
+    starts_at: datetime
+    ends_at: datetime | None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.ends_at is not None and self.ends_at <= self.starts_at
+
+
+def period_of(
+    training: TrainingProduct,
+    *,
+    at: datetime,
+    after: datetime | None = None,
+    until: datetime | None = None,
+) -> Period:
+    """Return the access that `training` gives when it is bought at one moment.
+
+    It begins `after` the access that is running, on its own first day at the
+    earliest, and ends `until` a moment at the latest, whatever its terms say. An
+    empty period means that nothing would be gained.
+    """
+    last = end_of(training.access_until) if training.access_until else None
+    starts_at = max(at, _first_moment(training, at), after or at)
+    return period_from(starts_at, days=training.access_days, ends=(last, until))
+
+
+def foreseen(
+    training: TrainingProduct,
+    standing: Standing,
+    *,
+    at: datetime,
+    until: datetime | None = None,
+) -> Period | None:
+    """Return what buying `training` would add to what a learner has; None if nothing.
+
+    As `begin_access` would give it, without a lock: for those who consider it.
+    """
+    start = max(at, _first_moment(training, at))
+    covers = standing.starts_at is not None and standing.starts_at <= start
+    if covers and standing.is_endless:
+        return None
+    after = standing.ends_at if covers else None
+    period = period_of(training, at=at, after=after, until=until)
+    return None if period.is_empty else period
+
+
+def period_from(
+    starts_at: datetime, *, days: int | None, ends: Iterable[datetime | None]
+) -> Period:
+    """Return the period of `days` of 24 hours, cut at the first of `ends`."""
+    last = starts_at + timedelta(days=days) if days else None
+    known = [end for end in (last, *ends) if end is not None]
+    return Period(starts_at, max(starts_at, min(known)) if known else None)
+
+
+def running_until(
+    learner: AbstractBaseUser, trainings: Iterable[TrainingProduct]
+) -> dict[int, datetime]:
+    """Return when the learner's access ends, by the training product's primary key.
+
+    By whatever ground: what is opened by a plan already, and bought besides, begins
+    when the plan ends. What never ends, or does not run yet, is left out. Locks the
+    learner's row: one order of a learner after the other, or two would start at the
+    same moment.
+    """
+    _lock_learners([learner.pk])
+    now = timezone.now()
+    known = {training.pk: training for training in trainings}
+    ends = {
+        pk: end_of_run(rows, at=max(now, _first_moment(known[pk], now)))
+        for pk, rows in access.grounds(learner, known.values()).items()
+    }
+    return {pk: end for pk, end in ends.items() if end and end > now}
+
+
+def _first_moment(training: TrainingProduct, at: datetime) -> datetime:
+    return start_of(training.access_from) if training.access_from else at
+
+
+def begin_access(
+    learner: AbstractBaseUser,
+    training: TrainingProduct,
+    *,
+    order_line: Any,
+    after: datetime | None = None,
+    until: datetime | None = None,
+) -> Access:
+    """Give access for a new order line.
+
+    It begins when the running access ends, `after`, and ends `until` at the latest.
+    The caller holds the lock of `running_until`.
+    """
+    period = period_of(training, at=timezone.now(), after=after, until=until)
+    return _begin(learner, training, period, order_line=order_line)
+
+
+@transaction.atomic
+def claim_access(learner: AbstractBaseUser, place: Place) -> Access:
+    """Give access for a place on somebody's order, which is locked and unclaimed."""
+    after = running_until(learner, [place.training]).get(place.training_id)
+    starts_at = max(filter(None, (timezone.now(), after, place.starts_at)))
+    period = period_from(starts_at, days=place.access_days, ends=[place.ends_at])
+    return _begin(learner, place.training, period, place=place)
+
+
+@transaction.atomic
+def give_access(
+    learner: AbstractBaseUser,
+    training: TrainingProduct,
+    *,
+    reason: str,
+    by: AbstractBaseUser | None = None,
+    until: datetime | None = None,
+) -> Access:
+    """Give access without an order, on the terms of a purchase made now.
+
+    With `until` it ends then at the latest. Not idempotent: what is given twice runs
+    one after the other.
+
+    Raises:
+        ValueError: nothing would be gained, or the reason is empty or too long.
+    """
+    after = running_until(learner, [training]).get(training.pk)
+    period = period_of(training, at=timezone.now(), after=after, until=until)
+    if period.is_empty:
+        raise ValueError("Access would end before it begins.")
+    given = _begin(learner, training, period)
+    _record(given, AccessChange.Kind.GIVEN, former_end=None, reason=reason, by=by)
+    return given
+
+
+@transaction.atomic
+def extend_access(
+    given: Access,
+    *,
+    until: datetime | None,
+    reason: str,
+    by: AbstractBaseUser | None = None,
+) -> Access:
+    """Let access end later, at `until`, or never with None.
+
+    What the learner bought to begin at its end begins that much later: no day of it
+    is lost. Access that has ended can be extended as well. The same again changes
+    nothing.
+
+    Raises:
+        ValueError: it would end sooner, or the reason is empty or too long.
+    """
+    given = _locked(given)
+    former_end = given.ends_at
+    if former_end == until:
+        return given
+    if former_end is None or (until is not None and until < former_end):
+        raise ValueError("Access can't be extended to an earlier end.")
+    if until is not None:
+        later = until - former_end
+        _move_followers(given, after=former_end, by_time=later, reason=reason, by=by)
+    given.ends_at = until
+    given.save(update_fields=["ends_at"])
+    _change(given, former_end=former_end, reason=reason, by=by)
+    return given
+
+
+@transaction.atomic
+def end_access(
+    given: Access, *, reason: str, by: AbstractBaseUser | None = None
+) -> Access:
+    """End access now, before its time. What has ended is left as it is.
+
+    Raises:
+        ValueError: the reason is empty or too long.
+    """
+    given = _locked(given)
+    now = timezone.now()
+    if not given.has_ended(now):
+        _end(given, now, reason=reason, by=by)
+    return given
+
+
+@transaction.atomic
+def end_access_of(
+    order_lines: Iterable[Any], *, at: datetime | None = None
+) -> tuple[int, ...]:
+    """End the access bought with `order_lines`; return those that had any, by key.
+
+    The rows stay. Access to the same training that was bought later, and was to
+    begin when this ends, begins that much sooner: no day of it is lost.
+    """
+    at = at or timezone.now()
+    rows = Access.objects.filter(order_line__in=list(order_lines))
+    running = rows.filter(Q(ends_at=None) | Q(ends_at__gt=at))
+    _lock_learners(running.values_list("learner_id", flat=True))
+    ended: list[Any] = []
+    for pk in running.order_by("pk").values_list("pk", flat=True):
+        # Read one after the other: the end of one may have moved the next.
+        given = Access.objects.get(pk=pk)
+        _end(given, at, reason=_("Its purchase was refunded or cancelled."))
+        ended.append(given.order_line_id)
+    return tuple(ended)
+
+
+def _begin(
+    learner: AbstractBaseUser,
+    training: TrainingProduct,
+    period: Period,
+    **ground: Any,
+) -> Access:
+    given = Access.objects.create(
+        learner_id=learner.pk,
+        training=training,
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+        **ground,
+    )
+    _announce(given, AccessChange.Kind.GIVEN)
+    return given
+
+
+def _end(
+    given: Access,
+    at: datetime,
+    *,
+    reason: str,
+    by: AbstractBaseUser | None = None,
+) -> None:
+    former_end, unused_from = given.ends_at, max(at, given.starts_at)
+    given.starts_at, given.ends_at = min(at, given.starts_at), at
+    given.save(update_fields=["starts_at", "ends_at"])
+    kind = AccessChange.Kind.ENDED
+    _record(given, kind, former_end=former_end, reason=reason, by=by)
+    _announce(given, kind)
+    if former_end:
+        unused = unused_from - former_end
+        _move_followers(given, after=former_end, by_time=unused, reason=reason, by=by)
+
+
+def _move_followers(
+    given: Access,
+    *,
+    after: datetime,
+    by_time: timedelta,
+    reason: str,
+    by: AbstractBaseUser | None,
+) -> None:
+    """Move what was to begin when `given` ends, `after`; sooner by a negative time."""
+    for row in _followers(given, after):
+        former_end = row.ends_at
+        period = _moved(row, by_time)
+        row.starts_at, row.ends_at = period.starts_at, period.ends_at
+        row.save(update_fields=["starts_at", "ends_at"])
+        _change(row, former_end=former_end, reason=reason, by=by)
+        if former_end and period.ends_at and former_end > after:
+            moved = period.ends_at - former_end
+            _move_followers(row, after=former_end, by_time=moved, reason=reason, by=by)
+
+
+def _followers(given: Access, after: datetime) -> list[Access]:
+    """Return what the learner has from the moment on at which `given` was to end."""
+    later = Access.objects.filter(learner_id=given.learner_id, starts_at=after)
+    return [
+        row
+        for row in later.exclude(pk=given.pk).select_related("training__product")
+        if row.training_id == given.training_id or access.opens(given, row.training)
+    ]
+
+
+def _moved(row: Access, by_time: timedelta) -> Period:
+    """Return a period moved as a whole, within the first and last day of the terms."""
+    first, last = row.training.access_from, row.training.access_until
+    starts_at = row.starts_at + by_time
+    if first:
+        starts_at = max(starts_at, start_of(first))
+    if row.ends_at is None:
+        return Period(starts_at, None)
+    if last:
+        return Period(min(starts_at, row.ends_at), row.ends_at)
+    return Period(starts_at, row.ends_at + (starts_at - row.starts_at))
+
+
+def _change(
+    access: Access,
+    *,
+    former_end: datetime | None,
+    reason: str,
+    by: AbstractBaseUser | None,
+) -> None:
+    kind = AccessChange.Kind.CHANGED
+    _record(access, kind, former_end=former_end, reason=reason, by=by)
+    _announce(access, kind)
+
+
+def _record(
+    access: Access,
+    kind: AccessChange.Kind,
+    *,
+    former_end: datetime | None,
+    reason: str,
+    by: AbstractBaseUser | None,
+) -> None:
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise ValueError(f"A reason has 1 to {LONGEST_REASON} letters.")
+    AccessChange.objects.create(
+        access=access,
+        kind=kind,
+        former_end=former_end,
+        ends_at=access.ends_at,
+        reason=reason,
+        changed_by_id=by.pk if by else None,
+    )
+
+
+def _announce(access: Access, kind: AccessChange.Kind) -> None:
+    transaction.on_commit(partial(SIGNALS[kind].send_robust, Access, access=access))
+
+
+def _locked(access: Access) -> Access:
+    _lock_learners([access.learner_id])
+    return Access.objects.select_related("training").get(pk=access.pk)
+
+
+def _lock_learners(learner_ids: Iterable[int]) -> None:
+    learners = get_user_model()._default_manager.filter(pk__in=set(learner_ids))
+    list(learners.order_by("pk").select_for_update().values_list("pk"))

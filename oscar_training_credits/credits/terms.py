@@ -1,0 +1,145 @@
+"""On what terms something is sold as training, and which terms make sense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from .models import TrainingProduct
+
+MOST_CREDITS = 1_000_000
+LONGEST_ACCESS = 36_500
+
+
+class Kind(models.TextChoices):
+    """What buying it opens."""
+
+    COURSE = "course", _("Course")
+    PATH = "path", _("Path")
+    PLAN = "plan", _("Plan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a training product costs in credits, what it opens, and for how long."""
+
+    credits: int | None = None
+    """Whole credits; None if it takes none."""
+    credit_only: bool = False
+    kind: str = Kind.COURSE
+    access_days: int | None = None
+    """Days of 24 hours; None for no such end."""
+    access_from: date | None = None
+    """The first day of access, in the site's time zone."""
+    access_until: date | None = None
+    """The last day of access, in the site's time zone."""
+    plan_content: Any = None
+    """The range of the shop that a plan opens."""
+    path_courses: tuple[TrainingProduct, ...] = ()
+    """The courses that a path opens, in order."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return the terms that are columns of the training product."""
+        return {name: getattr(self, name) for name in PLAIN}
+
+    def changes_since(self, old: Terms) -> list[tuple[str, str, str]]:
+        """Return what differs: the term, what it was and what it is, as text."""
+        names = [each.name for each in fields(self)]
+        pairs = [(name, _text_of(old, name), _text_of(self, name)) for name in names]
+        return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+PLAIN = tuple(each.name for each in fields(Terms) if each.name != "path_courses")
+
+
+class TermsGiven(TypedDict, total=False):
+    """The terms by name, as a caller gives them."""
+
+    credits: int | None
+    credit_only: bool
+    kind: str
+    access_days: int | None
+    access_from: date | None
+    access_until: date | None
+    plan_content: Any
+    path_courses: tuple[TrainingProduct, ...]
+
+
+def _text_of(terms: Terms, name: str) -> str:
+    value = getattr(terms, name)
+    if isinstance(value, tuple):
+        return ", ".join(str(each) for each in value)
+    return "" if value is None else str(value)
+
+
+def start_of(day: date) -> datetime:
+    """Return when `day` begins in the site's time zone."""
+    midnight = datetime.combine(day, time.min)
+    return timezone.make_aware(midnight, timezone.get_default_timezone())
+
+
+def end_of(day: date) -> datetime:
+    """Return when `day` is over in the site's time zone."""
+    return start_of(day + timedelta(days=1))
+
+
+def check_terms(terms: Terms, *, product: Any = None) -> None:
+    """Refuse terms that make no sense, each with the message at the field to mend.
+
+    With the `product` that is sold on these terms, a path that contains itself is
+    refused too.
+
+    Raises:
+        ValidationError: with the messages by the name of the term.
+    """
+    if errors := dict(_errors(terms, product)):
+        raise ValidationError(errors)
+
+
+def _errors(terms: Terms, product: Any) -> Iterator[tuple[str, Any]]:
+    if terms.credit_only and terms.credits is None:
+        yield "credits", _("Say how many credits it costs: it is credit-only.")
+    if terms.access_days and terms.access_until:
+        yield "access_days", _("Choose days of access or a last day, not both.")
+    first, last = terms.access_from, terms.access_until
+    if first and last and first > last:
+        yield "access_until", _("The last day of access is before the first.")
+    if message := _error_in_plan(terms):
+        yield "plan_content", message
+    if message := _error_in_path(terms, product):
+        yield "path_courses", message
+
+
+def _error_in_plan(terms: Terms) -> Any:
+    if terms.kind != Kind.PLAN:
+        if terms.plan_content:
+            return _("Only a plan has a range as its content.")
+        return None
+    if not terms.plan_content:
+        return _("Choose the range of products that the plan opens.")
+    if terms.plan_content.proxy_class:
+        return _("This range is computed by code, so a plan can't open it.")
+    return None
+
+
+def _error_in_path(terms: Terms, product: Any) -> Any:
+    courses = terms.path_courses
+    if terms.kind != Kind.PATH:
+        return _("Only a path has courses on a list.") if courses else None
+    if not courses:
+        return _("Choose the courses of the path.")
+    if product and any(course.product_id == product.pk for course in courses):
+        return _("A path can't contain itself.")
+    if any(course.kind != Kind.COURSE for course in courses):
+        return _("A path holds courses only, no path and no plan.")
+    if len({course.pk for course in courses}) < len(courses):
+        return _("A course is on the list twice.")
+    return None

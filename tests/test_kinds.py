@@ -1,0 +1,546 @@
+"""Courses, paths and plans: what each opens, and for how long."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta, timezone
+from unittest import mock
+
+import pytest
+from django.core.exceptions import ValidationError
+from oscar.core.loading import get_model
+
+from oscar_training_credits import api
+from oscar_training_credits.credits import access
+from oscar_training_credits.credits.giving import begin_access, period_of
+from oscar_training_credits.credits.models import AccessChange, TermsChange
+from oscar_training_credits.credits.terms import Kind
+from oscar_training_credits.shop.training import sell_as_training
+from oscar_training_credits.test.factories import (
+    make_code,
+    make_learner,
+    make_product,
+    make_training,
+)
+
+from .orders import place_order
+
+pytestmark = pytest.mark.django_db
+
+Range = get_model("offer", "Range")
+
+UTC = timezone.utc
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def learner():
+    return make_learner()
+
+
+@pytest.fixture
+def courses():
+    return [make_training(f"Course {number}") for number in range(3)]
+
+
+@pytest.fixture
+def path(courses):
+    return make_training("A path", kind=Kind.PATH, path_courses=tuple(courses[:2]))
+
+
+@pytest.fixture
+def plan_content(courses):
+    content = Range.objects.create(name="In the plan")
+    for course in courses[1:]:
+        content.add_product(course.product)
+    return content
+
+
+@pytest.fixture
+def plan(plan_content):
+    return make_training("A plan", kind=Kind.PLAN, plan_content=plan_content)
+
+
+def seen(learner, trainings) -> list[bool]:
+    """Ask one by one and all at once, which must say the same."""
+    one_by_one = [access.standing(learner, each) for each in trainings]
+    together = access.standings(learner, trainings)
+    assert one_by_one == [together.get(each.pk, access.STRANGER) for each in trainings]
+    answers = [each.has_access for each in one_by_one]
+    assert answers == [access.may_see(learner, each) for each in trainings]
+    return answers
+
+
+def test_a_course_opens_itself(learner, courses):
+    place_order(learner, (courses[0].product, 1))
+
+    assert seen(learner, courses) == [True, False, False]
+
+
+def test_a_path_opens_its_courses(learner, path, courses):
+    place_order(learner, (path.product, 1))
+
+    assert seen(learner, [path, *courses]) == [True, True, True, False]
+
+
+def test_a_path_lists_its_courses_in_order(path, courses):
+    terms = {"credits": 20, "kind": Kind.PATH}
+    listed = tuple(courses[::-1])
+
+    sell_as_training(path.product, **terms, path_courses=listed)
+
+    assert path.listed_courses() == listed
+
+
+def test_a_plan_opens_its_range(learner, plan, courses):
+    place_order(learner, (plan.product, 1))
+
+    assert seen(learner, [plan, *courses]) == [True, False, True, True]
+
+
+def test_a_plan_opens_what_is_added_to_its_range_later(
+    learner, plan, plan_content, courses
+):
+    place_order(learner, (plan.product, 1))
+    new = make_training("New")
+    assert seen(learner, [courses[0], new]) == [False, False]
+
+    plan_content.add_product(new.product)
+    plan_content.remove_product(courses[1].product)
+
+    assert seen(learner, [courses[1], new]) == [False, True]
+
+
+@pytest.mark.parametrize("by", ["everything", "class", "category", "parent category"])
+def test_a_plan_opens_whatever_oscar_finds_in_its_range(learner, by):
+    course = make_training("Somewhere")
+    other = make_training("Left out")
+    content = Range.objects.create(name=by, includes_all_products=by == "everything")
+    Category = get_model("catalogue", "Category")
+    parent = Category.add_root(name="All courses")
+    category = parent.add_child(name="Security")
+    for each in (course, other):
+        category.product_set.add(each.product)
+    if by == "class":
+        content.classes.add(course.product.product_class)
+    if by.endswith("category"):
+        content.included_categories.add(category if by == "category" else parent)
+    content.excluded_products.add(other.product)
+    plan = make_training("A plan", kind=Kind.PLAN, plan_content=content)
+
+    place_order(learner, (plan.product, 1))
+
+    assert seen(learner, [course, other]) == [True, False]
+
+
+def test_a_child_product_is_found_by_its_parent(learner):
+    parent = make_product("Parent")
+    child = make_training("Child")
+    child.product.structure, child.product.parent = "child", parent
+    child.product.save()
+    content = Range.objects.create(name="By parent")
+    content.add_product(parent)
+    plan = make_training("A plan", kind=Kind.PLAN, plan_content=content)
+
+    place_order(learner, (plan.product, 1))
+
+    assert seen(learner, [child]) == [True]
+
+
+def test_access_lasts_while_any_ground_does(learner, path, plan, courses):
+    for training in (courses[1], path, plan):
+        place_order(learner, (training.product, 1))
+    grounds = list(learner.training_access.all())
+
+    for ground in grounds:
+        assert seen(learner, courses[1:2]) == [True]
+        api.end_access(ground, reason="It was a mistake.")
+
+    assert seen(learner, courses[1:2]) == [False]
+
+
+def test_a_refund_ends_only_what_it_paid_for(learner, path, courses):
+    code = make_code(100, text="ACME-TEAM-2026")
+    order = place_order(learner, (path.product, 1), text="ACME-TEAM-2026")
+    place_order(learner, (courses[0].product, 1))
+
+    api.refund_order(order, cause="changed their mind")
+
+    assert code.balance() == 100
+    assert seen(learner, [path, *courses[:2]]) == [False, True, False]
+
+
+def test_one_query_tells_whether_a_learner_may_see(
+    learner, path, plan, courses, django_assert_num_queries
+):
+    for training in (path, plan, *courses):
+        place_order(learner, (training.product, 1))
+
+    for training in (path, plan, *courses):
+        with django_assert_num_queries(1):
+            assert access.may_see(learner, training)
+        with django_assert_num_queries(1):
+            assert access.standing(learner, training).has_access
+
+
+def test_fifty_courses_cost_three_queries_for_a_learner_with_a_path_and_a_plan(
+    learner, path, django_assert_max_num_queries
+):
+    everything = Range.objects.create(name="All", includes_all_products=True)
+    plan = make_training("All access", kind=Kind.PLAN, plan_content=everything)
+    place_order(learner, (path.product, 1), (plan.product, 1))
+    wanted = [make_training(f"Page {number}") for number in range(50)]
+
+    with django_assert_max_num_queries(3):
+        assert len(access.standings(learner, wanted)) == 50
+
+
+BAD_TERMS = [
+    pytest.param({"kind": Kind.PLAN}, "plan_content", id="a plan without content"),
+    pytest.param({"kind": Kind.PATH}, "path_courses", id="a path without courses"),
+    pytest.param(
+        {"access_days": 3, "access_until": date(2027, 1, 1)}, "access_days", id="both"
+    ),
+    pytest.param(
+        {"access_from": date(2027, 1, 2), "access_until": date(2027, 1, 1)},
+        "access_until",
+        id="ends before it begins",
+    ),
+    pytest.param(
+        {"credits": None, "credit_only": True}, "credits", id="only nothing pays"
+    ),
+]
+
+
+@pytest.mark.parametrize(("terms", "field"), BAD_TERMS)
+def test_terms_that_make_no_sense_are_refused(terms, field):
+    with pytest.raises(ValidationError) as refused:
+        make_training(**{"credits": 20, **terms})
+
+    assert list(refused.value.message_dict) == [field]
+
+
+def test_a_course_has_no_list_and_no_range(courses, plan_content):
+    product = make_product("A course")
+
+    with pytest.raises(ValidationError) as refused:
+        sell_as_training(
+            product, credits=20, plan_content=plan_content, path_courses=courses
+        )
+
+    assert set(refused.value.message_dict) == {"plan_content", "path_courses"}
+
+
+def test_a_path_can_not_contain_itself_nor_a_path_nor_a_course_twice(path, courses):
+    for listed in ([path], [courses[0], courses[0]]):
+        with pytest.raises(ValidationError):
+            make_training("Path", kind=Kind.PATH, path_courses=tuple(listed))
+    with pytest.raises(ValidationError, match="itself"):
+        sell_as_training(courses[2].product, kind=Kind.PATH, path_courses=(courses[2],))
+
+
+def test_a_course_of_a_path_can_not_become_a_path(path, courses):
+    with pytest.raises(ValidationError) as refused:
+        sell_as_training(courses[0].product, kind=Kind.PATH, path_courses=(courses[2],))
+
+    assert list(refused.value.message_dict) == ["kind"]
+
+
+def test_a_range_that_code_computes_can_not_be_a_plan():
+    content = Range.objects.create(name="Computed", proxy_class="somewhere.Range")
+
+    with pytest.raises(ValidationError) as refused:
+        make_training(kind=Kind.PLAN, plan_content=content)
+
+    assert list(refused.value.message_dict) == ["plan_content"]
+
+
+def test_changed_terms_are_on_record(path, courses):
+    editor = make_learner()
+    TermsChange.objects.all().delete()
+
+    for _twice in range(2):
+        sell_as_training(courses[2].product, credits=35, credit_only=True, by=editor)
+
+    changes = TermsChange.objects.order_by("pk")
+    assert list(changes.values_list("term", "before", "after", "changed_by")) == [
+        ("credits", "20", "35", editor.pk),
+        ("credit_only", "False", "True", editor.pk),
+    ]
+
+
+NEW_YORK = "America/New_York"
+NOON = datetime(2027, 3, 13, 12, tzinfo=UTC)  # the day before clocks go forward there
+
+PERIODS = [
+    pytest.param({}, {}, NOON, None, id="for ever"),
+    pytest.param({"access_days": 2}, {}, NOON, NOON + 2 * DAY, id="days of 24 hours"),
+    pytest.param(
+        {"access_until": date(2027, 3, 14)},
+        {},
+        NOON,
+        datetime(2027, 3, 15, 4, tzinfo=UTC),
+        id="through the last day, which has 23 hours",
+    ),
+    pytest.param(
+        {"access_until": date(2027, 3, 13)},
+        {},
+        NOON,
+        datetime(2027, 3, 14, 5, tzinfo=UTC),
+        id="until tonight, by winter time",
+    ),
+    pytest.param(
+        {"access_until": date(2027, 3, 12)}, {}, NOON, NOON, id="over already: nothing"
+    ),
+    pytest.param(
+        {"access_from": date(2027, 3, 15)},
+        {},
+        datetime(2027, 3, 15, 4, tzinfo=UTC),
+        None,
+        id="from a day on, by summer time",
+    ),
+    pytest.param(
+        {"access_from": date(2027, 3, 15), "access_days": 1},
+        {},
+        datetime(2027, 3, 15, 4, tzinfo=UTC),
+        datetime(2027, 3, 16, 4, tzinfo=UTC),
+        id="days count from the first day",
+    ),
+    pytest.param({"access_from": date(2027, 3, 1)}, {}, NOON, None, id="begun already"),
+    pytest.param(
+        {"access_days": 30},
+        {"after": NOON + 5 * DAY},
+        NOON + 5 * DAY,
+        NOON + 35 * DAY,
+        id="after what is running",
+    ),
+    pytest.param(
+        {"access_days": 30},
+        {"until": NOON + 5 * DAY},
+        NOON,
+        NOON + 5 * DAY,
+        id="until the code ends",
+    ),
+    pytest.param({}, {"until": NOON + DAY}, NOON, NOON + DAY, id="only the code ends"),
+    pytest.param(
+        {"access_days": 1}, {"until": NOON + 5 * DAY}, NOON, NOON + DAY, id="sooner"
+    ),
+    pytest.param(
+        {"access_days": 30},
+        {"after": NOON + 5 * DAY, "until": NOON + DAY},
+        NOON + 5 * DAY,
+        NOON + 5 * DAY,
+        id="the code ends before it could begin: nothing",
+    ),
+]
+
+
+@pytest.mark.parametrize(("terms", "given", "starts_at", "ends_at"), PERIODS)
+def test_from_when_until_when(settings, terms, given, starts_at, ends_at):
+    settings.TIME_ZONE = NEW_YORK
+    training = make_training(**terms)
+
+    period = period_of(training, at=NOON, **given)
+
+    assert (period.starts_at, period.ends_at) == (starts_at, ends_at)
+    assert period.is_empty is (starts_at == ends_at)
+
+
+def test_access_ends_with_the_code_where_the_code_says_so(learner, courses):
+    end = datetime.now(UTC) + 9 * DAY
+    make_code(100, text="ENDS", expires_at=end, ends_access=True)
+    make_code(100, text="STAYS", expires_at=end)
+
+    ends = []
+    for course, text in zip(courses, ("ENDS", "STAYS", None), strict=True):
+        order = place_order(learner, (course.product, 1), text=text)
+        ends.append(order.lines.get().training_access.ends_at)
+
+    assert ends == [end, None, None]
+
+
+def test_the_code_of_another_line_does_not_end_access(learner, courses):
+    end = datetime.now(UTC) + 9 * DAY
+    make_code(20, text="ENDS", expires_at=end, ends_access=True)
+    make_code(20, text="STAYS", expires_at=end + DAY)
+    lines = [(course.product, 1) for course in courses[:2]]
+
+    order = place_order(learner, *lines, texts=["ENDS", "STAYS"])
+
+    ends = [line.training_access.ends_at for line in order.lines.order_by("pk")]
+    assert ends == [end, None]
+
+
+def test_a_code_without_an_end_can_not_end_access():
+    with pytest.raises(ValueError, match="no end"):
+        make_code(100, ends_access=True)
+
+
+def test_staff_give_access_on_record(learner, courses):
+    staff = make_learner(is_staff=True)
+
+    given = api.give_access(learner, courses[0], reason="Goodwill", by=staff)
+
+    assert seen(learner, courses) == [True, False, False]
+    change = AccessChange.objects.get()
+    assert (change.access, change.kind) == (given, AccessChange.Kind.GIVEN)
+    assert (change.reason, change.changed_by) == ("Goodwill", staff)
+
+
+def test_what_staff_give_begins_when_what_runs_ends(learner):
+    course = make_training(access_days=10)
+    first = api.give_access(learner, course, reason="Goodwill")
+
+    second = api.give_access(learner, course, reason="Goodwill")
+
+    assert second.starts_at == first.ends_at
+    assert access.standing(learner, course).ends_at == second.ends_at
+
+
+def test_nothing_is_given_that_would_be_nothing(learner, courses):
+    with pytest.raises(ValueError, match="before it begins"):
+        api.give_access(
+            learner, courses[0], reason="Late", until=datetime.now(UTC) - DAY
+        )
+
+
+@pytest.mark.parametrize("reason", ["", "x" * 201])
+def test_a_change_needs_a_reason(learner, courses, reason):
+    with pytest.raises(ValueError, match="reason"):
+        api.give_access(learner, courses[0], reason=reason)
+
+
+def test_extending_moves_what_was_to_follow(learner):
+    course = make_training(access_days=10)
+    first, second = (
+        api.give_access(learner, course, reason="Goodwill") for _ in range(2)
+    )
+
+    extended = api.extend_access(
+        first, until=first.ends_at + 5 * DAY, reason="They were ill."
+    )
+
+    second.refresh_from_db()
+    assert extended.ends_at == first.ends_at + 5 * DAY == second.starts_at
+    assert second.ends_at - second.starts_at == 10 * DAY
+
+
+def test_extending_twice_to_the_same_moment_changes_nothing_more(learner):
+    given = api.give_access(learner, make_training(access_days=10), reason="Goodwill")
+    until = given.ends_at + DAY
+
+    for _twice in range(2):
+        api.extend_access(given, until=until, reason="They were ill.")
+
+    assert AccessChange.objects.filter(kind=AccessChange.Kind.CHANGED).count() == 1
+
+
+def test_extending_can_not_shorten(learner):
+    given = api.give_access(learner, make_training(access_days=10), reason="Goodwill")
+
+    with pytest.raises(ValueError, match="earlier"):
+        api.extend_access(given, until=given.ends_at - DAY, reason="A slip")
+
+
+def test_what_has_ended_can_be_extended(learner):
+    given = api.give_access(learner, make_training(access_days=10), reason="Goodwill")
+    api.end_access(given, reason="A mistake")
+
+    extended = api.extend_access(given, until=None, reason="It was none.")
+
+    assert extended.ends_at is None
+    assert access.may_see(learner, given.training)
+
+
+def test_ending_early_brings_forward_what_was_to_follow(learner):
+    course = make_training(access_days=10)
+    first, second = (
+        api.give_access(learner, course, reason="Goodwill") for _ in range(2)
+    )
+
+    api.end_access(first, reason="They asked for it.")
+    api.end_access(first, reason="Asked twice")
+
+    second.refresh_from_db()
+    assert access.standing(learner, course).ends_at == second.ends_at
+    assert second.ends_at - second.starts_at == 10 * DAY
+    ended = AccessChange.objects.get(kind=AccessChange.Kind.ENDED)
+    assert ended.reason == "They asked for it."
+
+
+def test_what_a_plan_opens_already_begins_when_the_plan_ends(
+    learner, plan_content, courses
+):
+    plan = make_training(kind=Kind.PLAN, plan_content=plan_content, access_days=90)
+    place_order(learner, (plan.product, 1))
+    end = access.standing(learner, courses[1]).ends_at
+
+    order = place_order(learner, (courses[1].product, 1))
+
+    assert order.lines.get().training_access.starts_at == end
+    assert access.standing(learner, courses[1]).is_endless
+
+
+def test_a_plan_that_is_to_come_does_not_delay_a_course(learner, plan_content):
+    course = make_training("New", access_days=30)
+    plan_content.add_product(course.product)
+    next_year = date.today() + 365 * DAY  # noqa: DTZ011
+    plan = make_training(
+        kind=Kind.PLAN, plan_content=plan_content, access_from=next_year
+    )
+    place_order(learner, (plan.product, 1))
+
+    place_order(learner, (course.product, 1))
+
+    assert seen(learner, [course]) == [True]
+
+
+def test_a_plan_that_ends_early_brings_forward_the_course_bought_to_follow(
+    learner, plan_content, courses
+):
+    plan = make_training(kind=Kind.PLAN, plan_content=plan_content, access_days=90)
+    ground = place_order(learner, (plan.product, 1)).lines.get().training_access
+    place_order(learner, (courses[1].product, 1))
+
+    api.end_access(ground, reason="They asked for it.")
+
+    assert seen(learner, courses) == [False, True, False]
+
+
+def test_the_first_day_is_kept_when_what_runs_ends_early(learner):
+    course = make_training(access_days=30)
+    first = api.give_access(learner, course, reason="Goodwill")
+    opening = first.ends_at.date() + 5 * DAY
+    course = sell_as_training(course.product, access_days=30, access_from=opening)
+    second = api.give_access(learner, course, reason="Goodwill")
+
+    api.end_access(first, reason="They asked for it.")
+
+    second.refresh_from_db()
+    assert second.starts_at.date() == opening
+
+
+def test_access_over_time(learner):
+    """Before, at the first moment, during, at the last moment, after."""
+    course = make_training(access_from=date(2027, 3, 15), access_days=1)
+    given = api.give_access(learner, course, reason="Goodwill")
+    tick = timedelta(microseconds=1)
+    moments = [
+        (given.starts_at - tick, False),
+        (given.starts_at, True),
+        (given.ends_at - tick, True),
+        (given.ends_at, False),
+    ]
+
+    for moment, expected in moments:
+        with mock.patch("django.utils.timezone.now", return_value=moment):
+            assert seen(learner, [course]) == [expected]
+
+
+def test_access_that_has_not_begun_is_to_come(learner):
+    course = make_training(access_from=date.today() + 9 * DAY)  # noqa: DTZ011
+
+    begin_access(learner, course, order_line=None)
+
+    standing = access.standing(learner, course)
+    assert standing.is_to_come
+    assert not standing.has_access
