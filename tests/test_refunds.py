@@ -206,6 +206,20 @@ def test_no_more_goes_back_than_was_taken(code, line):
     assert not Refund.objects.exists()
 
 
+def test_every_line_that_gives_too_much_back_is_named(learner, training, code):
+    other = make_training("Secure by Design", credits=5)
+    order = place_order(learner, (training.product, 1), (other.product, 2), text=TEXT)
+    first, second = order.lines.order_by("pk")
+
+    plan = refunding.plan_lines([(first, 2), (second, 3)])
+
+    assert [(each.order_line_id, each.left) for each in plan.refusals] == [
+        (first.pk, 1),
+        (second.pk, 2),
+    ]
+    assert refunding.plan_lines([(first, 2), (second, 2)]).fully == (second.pk,)
+
+
 def test_what_went_back_counts(code, line):
     refunding.refund_lines([(line, 2)], cause="a")
 
