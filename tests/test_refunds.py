@@ -409,12 +409,13 @@ def test_expired_credits_are_refused_without_days_of_grace(lapsed, settings, day
 
 def test_expired_credits_come_back_in_a_grant_for_the_days_of_grace(lapsed, settings):
     settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = 10
-    code = CreditCode.objects.get()
+    code, by = CreditCode.objects.get(), make_learner(is_staff=True)
 
-    outcome = refunding.refund_lines([(lapsed, 1)], cause="a", at=NOW)
+    outcome = refunding.refund_lines([(lapsed, 1)], cause="a", by=by, at=NOW)
 
     old, _top_up, new = code.grants.order_by("pk")
     assert old.remaining == 10
+    assert (new.created_by, new.created_at) == (by, NOW)
     assert (new.credits, new.remaining, new.expires_at) == (20, 20, NOW + 10 * DAY)
     assert (new.origin, new.note) == (
         "adjustment",
