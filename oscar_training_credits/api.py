@@ -4,6 +4,7 @@ from .credits.access import Standing, holdings, may_see, standing, standings
 from .credits.applying import read_code
 from .credits.auditing import Finding, lapsed_holds
 from .credits.codes import find as find_code
+from .credits.deliveries import AccessNews, deliver_due
 from .credits.giving import end_access, extend_access, give_access
 from .credits.issuing import IssuedCode, add_grant, issue_code, issue_codes, set_state
 from .credits.models import Access, CreditCode, CreditGrant, TrainingProduct
@@ -23,6 +24,7 @@ from .shop.vouchers import VoucherLike
 
 __all__ = [
     "Access",
+    "AccessNews",
     "Asker",
     "BaseReason",
     "CreditCode",
@@ -44,6 +46,7 @@ __all__ = [
     "asker_of",
     "audit",
     "cancel_lines",
+    "deliver_due",
     "end_access",
     "extend_access",
     "find_code",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.cache import BaseCache, caches
 from django.core.cache.backends.dummy import DummyCache
@@ -54,6 +55,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *_check_names(),
         *_check_holds(),
         *_check_refunds(),
+        *_check_payment(),
         *_check_throttle(),
     ]
 
@@ -108,7 +110,7 @@ def check_mixins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register("training_credits")
 def check_views(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The checkout's real views guard credit-only lines, and our own are reachable."""
-    return [*_check_checkout(), *_check_urls()]
+    return [*_check_checkout(), *_check_urls(), *_check_api()]
 
 
 @register("training_credits")
@@ -197,6 +199,47 @@ def _check_urls() -> Iterator[CheckMessage]:
         )
 
 
+def _check_api() -> Iterator[CheckMessage]:
+    if not apps.is_installed("oscarapi"):
+        return
+    from .rest.basket import AddVoucherViewMixin
+    from .rest.checkout import CheckoutSerializerMixin, CheckoutViewMixin
+
+    for name, mixins in {
+        "api-basket-add-voucher": (AddVoucherViewMixin,),
+        "api-checkout": (CheckoutViewMixin, CheckoutSerializerMixin),
+    }.items():
+        try:
+            view = resolve(reverse(name)).func
+        except NoReverseMatch:
+            return
+        view_class = getattr(view, "view_class", object)
+        serializer_class = getattr(view_class, "serializer_class", object)
+        for mixin in mixins:
+            if not issubclass(view_class, mixin) and not issubclass(
+                serializer_class, mixin
+            ):
+                yield _unextended_api(name, mixin)
+    try:
+        reverse("training_credits_api:codes")
+    except NoReverseMatch:
+        yield Warning(
+            "A credit code that was applied by API can't be taken off by API.",
+            hint='Add path("api/", include("oscar_training_credits.rest.urls")).',
+            id="training_credits.W005",
+        )
+
+
+def _unextended_api(name: str, mixin: type) -> Error:
+    return Error(
+        f"{name} does not know training credits: its orders open training before any"
+        " money is paid, or its codes are vouchers only.",
+        hint='Put "oscar_training_credits.rest" first in OSCARAPI_OVERRIDE_MODULES,'
+        f" or mix {mixin.__module__}.{mixin.__qualname__} into your own class.",
+        id="training_credits.E005",
+    )
+
+
 def _in_one_transaction(name: str) -> Warning:
     return Warning(
         f"{name} runs in one transaction (ATOMIC_REQUESTS): while a gateway charges,"
@@ -228,6 +271,8 @@ def _missing(name: str, mixin: type, id: str) -> Error:
 def _check_paths() -> Iterator[CheckMessage]:
     for name in DOTTED_PATHS:
         yield from _check_path(name, getattr(settings, name))
+    if settings.ACCESS_GRANTER is not None:
+        yield from _check_path("ACCESS_GRANTER", settings.ACCESS_GRANTER)
     for name in LISTS_OF_PATHS:
         paths = getattr(settings, name)
         if isinstance(paths, (list, tuple)):
@@ -321,6 +366,17 @@ def _check_refunds() -> Iterator[CheckMessage]:
             "must be True or False",
             "E017",
             hint="Write False to let learners keep what was given back.",
+        )
+
+
+def _check_payment() -> Iterator[CheckMessage]:
+    paid_first: Any = settings.API_IS_PAID_FIRST
+    if not isinstance(paid_first, bool):
+        yield _wrong(
+            "API_IS_PAID_FIRST",
+            "must be True or False",
+            "E018",
+            hint="Write True only if nothing is ordered by API before it is paid.",
         )
 
 

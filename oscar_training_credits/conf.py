@@ -127,6 +127,11 @@ class Settings:
         )
 
     @property
+    def ACCESS_GRANTER(self) -> str | None:
+        """A function that tells a learning system of access, with retries."""
+        return self._get("ACCESS_GRANTER", None)
+
+    @property
     def HOLD_MINUTES(self) -> int:
         """How long credits stay held while other money is being paid."""
         return self._get("HOLD_MINUTES", 30)
@@ -153,6 +158,11 @@ class Settings:
     def REFUND_ENDS_ACCESS(self) -> bool:
         """Whether access ends when all credits of an order line are given back."""
         return self._get("REFUND_ENDS_ACCESS", True)
+
+    @property
+    def API_IS_PAID_FIRST(self) -> bool:
+        """Whether an order by django-oscar-api is paid before it is written."""
+        return self._get("API_IS_PAID_FIRST", False)
 
     def load(self, name: str) -> Callable[..., Any]:
         """Import the object that the dotted path in the setting `name` points to."""

@@ -46,4 +46,16 @@ class RefundRefused(TrainingCreditsError):
 
 
 class CauseReused(TrainingCreditsError):
-    """The cause stands for another refund of this order already; nothing was done."""
+    """The cause stands for something else that was done; nothing was done now."""
+
+
+class NothingGained(TrainingCreditsError, ValueError):
+    """Access that was to be given would add nothing to what the learner has."""
+
+
+class DeliveryFailed(TrainingCreditsError):
+    """For granters to raise: the news did not arrive, and is to be tried again.
+
+    The message is shown to staff. That of any other error is not, as it may hold an
+    address or a token.
+    """

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from .shop import views
+from .shop import access_pages, delivery_pages, views
 
 app_name = "training_credits"
 
@@ -28,5 +28,40 @@ urlpatterns = [
         "<int:training_id>/confirm/",
         views.ExpressConfirmView.as_view(),
         name="express-confirm",
+    ),
+    path(
+        "dashboard/access/",
+        access_pages.AccessListView.as_view(),
+        name="access-list",
+    ),
+    path(
+        "dashboard/access/give/",
+        access_pages.GiveAccessView.as_view(),
+        name="access-give",
+    ),
+    path(
+        "dashboard/access/<int:pk>/",
+        access_pages.AccessDetailView.as_view(),
+        name="access-detail",
+    ),
+    path(
+        "dashboard/access/<int:pk>/extend/",
+        access_pages.ExtendAccessView.as_view(),
+        name="access-extend",
+    ),
+    path(
+        "dashboard/access/<int:pk>/end/",
+        access_pages.EndAccessView.as_view(),
+        name="access-end",
+    ),
+    path(
+        "dashboard/deliveries/",
+        delivery_pages.DeliveryListView.as_view(),
+        name="delivery-list",
+    ),
+    path(
+        "dashboard/deliveries/try-again/",
+        delivery_pages.TryAgainView.as_view(),
+        name="delivery-try-again",
     ),
 ]

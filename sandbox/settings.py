@@ -10,6 +10,9 @@ from pathlib import Path
 import dj_database_url
 from django.urls import reverse_lazy
 from oscar.defaults import *  # noqa: F403
+from oscar.defaults import OSCAR_DASHBOARD_NAVIGATION
+
+from oscar_training_credits.navigation import TRAINING
 
 BASE_DIR = Path(__file__).resolve().parent
 
@@ -36,6 +39,7 @@ INSTALLED_APPS = [
     "haystack",
     # Wagtail
     "wagtail.contrib.redirects",
+    "wagtail.contrib.simple_translation",
     "wagtail.embeds",
     "wagtail.sites",
     "wagtail.users",
@@ -98,6 +102,9 @@ INSTALLED_APPS = [
 # Training credits. Oscar's own setting: puts the package's behaviour on top of
 # Oscar's classes, or of this site's forks of them.
 OSCAR_DYNAMIC_CLASS_LOADER = "oscar_training_credits.shop.loading.class_loader"
+
+# Training credits. Its pages in the menu of Oscar's dashboard.
+OSCAR_DASHBOARD_NAVIGATION = [*OSCAR_DASHBOARD_NAVIGATION, TRAINING]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

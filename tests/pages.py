@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 from wagtail.models import Locale, Page, Site
+from wagtail.rich_text import RichText
 
 from sandbox.academy.models import CourseIndexPage, CoursePage, HomePage
 
@@ -49,4 +50,5 @@ def make_course(product: Any, **terms: Any) -> Any:
 def lesson() -> dict[str, Any]:
     block = CoursePage._meta.get_field("lessons").stream_block.child_blocks["lesson"]
     values = {name: child.get_default() for name, child in block.child_blocks.items()}
-    return {**values, "title": SECRET, "minutes": 5}
+    text = RichText("<p>Read this.</p>")
+    return {**values, "title": SECRET, "minutes": 5, "text": text}

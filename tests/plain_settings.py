@@ -19,6 +19,7 @@ LEFT_OUT = (
     "modelcluster",
     "taggit",
     "rest_framework",
+    "oscarapi",
 )
 
 ROOT_URLCONF = "tests.plain_urls"

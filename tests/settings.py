@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from sandbox.settings import *  # noqa: F403
+from sandbox.settings import INSTALLED_APPS
 from tests import databases
 
 # Removed when the interpreter exits; one per process, so that runs don't collide.
@@ -17,6 +18,10 @@ SECRET_KEY = "only for tests"
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 
 DATABASES = {"default": databases.chosen(scratch=SCRATCH)}
+
+# A site's own classes come after ours, which extend them.
+INSTALLED_APPS += ["oscarapi"]
+OSCARAPI_OVERRIDE_MODULES = ["oscar_training_credits.rest", "tests.sites.api"]
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

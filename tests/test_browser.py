@@ -76,8 +76,9 @@ def assert_spent(code, learner):
     return order
 
 
-def assert_accessible(page):
-    results = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag22aa"]})
+def assert_accessible(page, part=None):
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag22aa"]}
+    results = Axe().run(page, context=part, options=options)
     assert not results.response["violations"], results.generate_report()
 
 

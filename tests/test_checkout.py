@@ -70,6 +70,12 @@ def test_a_course_is_paid_with_credits_from_the_basket_to_the_content(learner, c
     assert (settled.credits, settled.money_price) == (20, Decimal("240.00"))
 
 
+def test_a_text_that_no_database_can_hold_is_an_unknown_code(learner):
+    learner.add(make_training(credits=20).product)
+
+    assert "code" in learner.apply("ACME\0TEAM")
+
+
 def test_the_ledger_says_what_was_taken(learner, code):
     learner.add(make_training(credits=20).product)
     learner.apply(TEXT)

@@ -119,6 +119,36 @@ def test_a_site_without_oscars_checkout_has_nothing_to_guard_there(settings):
     assert "E003" not in found()
 
 
+def test_an_api_without_credits_is_an_error():
+    said = manage_check("tests.sites.api_without_training")
+
+    assert re.findall(r"training_credits\.(\w\d+)\) (\S+)", said) == [
+        ("E005", "api-basket-add-voucher"),
+        ("E005", "api-checkout"),
+        ("E005", "api-checkout"),
+        ("W005", "A"),
+    ]
+    for mixin in ("AddVoucherView", "CheckoutView", "CheckoutSerializer"):
+        assert f"{mixin}Mixin into your own class" in said
+    assert 'include("oscar_training_credits.rest.urls")' in said
+
+
+def test_a_well_wired_api_is_silent(settings):
+    settings.ROOT_URLCONF = "tests.api_urls"
+
+    assert found() == {}
+
+
+@pytest.mark.parametrize("first", [None, 1, "yes"])
+def test_whether_an_api_is_paid_first_is_a_yes_or_no(settings, first):
+    settings.TRAINING_CREDITS_API_IS_PAID_FIRST = first
+
+    (message,) = found()["E018"]
+
+    assert "API_IS_PAID_FIRST must be True or False" in message.msg
+    assert message.hint
+
+
 def test_templates_of_oscar_in_front_of_ours_are_warned_of(settings):
     oscars = Path(oscar.__file__).parent / "templates"
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [oscars]}]
@@ -198,6 +228,21 @@ def test_a_path_that_leads_nowhere_is_an_error(settings, name, path):
     assert message.id == "training_credits.E011"
     assert f"{PREFIX}{name} names {path!r}" in message.msg
     assert message.hint
+
+
+@pytest.mark.parametrize("path", ["no.such.module", "", "tests.granters.PATH"])
+def test_a_granter_that_is_none_is_an_error(settings, path):
+    settings.TRAINING_CREDITS_ACCESS_GRANTER = path
+
+    (message,) = found()["E011"]
+
+    assert f"ACCESS_GRANTER names {path!r}" in message.msg
+
+
+def test_a_granter_that_can_be_called_is_none_of_our_business(settings):
+    settings.TRAINING_CREDITS_ACCESS_GRANTER = "tests.granters.granter"
+
+    assert found() == {}
 
 
 def test_every_wrong_path_of_a_list_is_named(settings):

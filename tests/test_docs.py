@@ -13,6 +13,7 @@ from oscar_training_credits import api, signals
 from oscar_training_credits.conf import PREFIX, Settings
 from oscar_training_credits.credits.refusals import Reason
 from oscar_training_credits.management.commands import issue_credit_codes
+from oscar_training_credits.rest import loading as rest
 from oscar_training_credits.shop.loading import MIXINS
 from oscar_training_credits.templatetags.training_credits import register
 
@@ -72,7 +73,7 @@ def test_the_default_of_a_setting_is_documented(name):
 
     text = section(reference("settings"), PREFIX + name)
 
-    if isinstance(default, int):
+    if default is None or isinstance(default, int):
         assert f"Default: `{default}`" in text
         return
     for value in [default] if isinstance(default, str) else default:
@@ -118,11 +119,14 @@ def test_every_reason_is_documented():
     assert [reason for reason in Reason if f"`{reason.name}`" not in documented] == []
 
 
-def test_every_mixin_is_documented_beside_its_class_and_no_other():
-    rows = re.findall(r"^\| `([\w.]+)` \| `([\w.]+)` \|", reference("mixins"), re.M)
+@pytest.mark.parametrize(
+    ("page", "mixins"), [("mixins", MIXINS), ("django-oscar-api", rest.MIXINS)]
+)
+def test_every_mixin_is_documented_beside_its_class_and_no_other(page, mixins):
+    rows = re.findall(r"^\| `([\w.]+)` \| `([\w.]+)` \|", reference(page), re.M)
 
     assert sorted(rows) == sorted(
-        (f"{module}.{name}", mixin) for (module, name), mixin in MIXINS.items()
+        (f"{module}.{name}", mixin) for (module, name), mixin in mixins.items()
     )
 
 

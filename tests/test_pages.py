@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,12 +13,7 @@ from django.utils import timezone
 from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
 from wagtail.models import PageViewRestriction
-from wagtail.test.utils.form_data import (
-    nested_form_data,
-    querydict_from_html,
-    rich_text,
-    streamfield,
-)
+from wagtail.test.utils.form_data import querydict_from_html
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.models import Access, TrainingProduct
@@ -30,9 +24,9 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 from sandbox.academy.models import CoursePage
-from sandbox.academy.seed.pages import make_folder
-from sandbox.academy.seed.people import make_editors, make_staff
+from sandbox.academy.seed.people import make_staff
 
+from .editors import Editor, admin, chooser, complaints, price_of, streams, terms_of
 from .pages import SECRET, course_index, make_course
 from .shop import Learner, text_of, words
 
@@ -40,83 +34,6 @@ Product = get_model("catalogue", "Product")
 ProductClass = get_model("catalogue", "ProductClass")
 
 pytestmark = pytest.mark.django_db
-
-
-class Editor:
-    """Somebody who may edit and publish course pages, and nothing else."""
-
-    def __init__(self):
-        index = course_index()
-        self.user = make_learner()
-        self.user.groups.add(
-            make_editors(home=index.get_parent(), folder=make_folder())
-        )
-        self.client = Client()
-        self.client.login(username=self.user.email, password="password")
-
-    def form(self, page):
-        """Return what the page's edit form holds, as a browser would send it."""
-        return self.read_form(self.client.get(admin("edit", page.pk)))
-
-    def read_form(self, response):
-        data = querydict_from_html(text_of(response), form_id="page-edit-form")
-        return {**data.dict(), **lessons()}
-
-    def save(self, page, **changes):
-        """Save a draft."""
-        data = {**self.form(page), **changes}
-        response = self.client.post(admin("edit", page.pk), data)
-        page.refresh_from_db()
-        return response
-
-    def publish(self, page, **changes):
-        return self.save(page, **{"action-publish": "1", **changes})
-
-    def preview(self, page, mode="", **changes):
-        """Show the page as the form would make it, in the preview panel."""
-        address = admin("preview_on_edit", page.pk)
-        answer = self.client.post(address, {**self.form(page), **changes})
-        assert answer.json() == {"is_valid": True, "is_available": True}
-        return text_of(self.client.get(address, {"mode": mode}))
-
-    def choose(self, view="choose", **query):
-        """Return the titles that the product chooser lists."""
-        response = self.client.get(chooser(view), query)
-        shown = text_of(response)
-        if view == "choose":
-            shown = json.loads(shown)["html"]
-        titles = Product.objects.values_list("title", flat=True)
-        return {title for title in titles if title in words(shown)}
-
-
-def admin(name, *args):
-    return reverse(f"wagtailadmin_pages:{name}", args=args)
-
-
-def chooser(name, *args):
-    return reverse(f"training_product_chooser:{name}", args=args)
-
-
-def lessons():
-    lesson = {"title": SECRET, "minutes": "5", "text": rich_text("<p>Text</p>")}
-    fields = {"lessons": streamfield([("lesson", lesson)]), "body": streamfield([])}
-    return nested_form_data(fields)
-
-
-def complaints(response):
-    """Return what a page's form complains about, by field."""
-    return {
-        field: list(texts) for field, texts in response.context["form"].errors.items()
-    }
-
-
-def terms_of(product):
-    training = TrainingProduct.objects.get(product=product)
-    return training.credits, training.credit_only, training.access_days
-
-
-def price_of(product):
-    return product.stockrecords.get().price
 
 
 def shop_page(product):
@@ -220,10 +137,11 @@ def test_a_new_page_is_published_in_one_go(editor):
     product = make_product("Django Foundations", "240.00")
     add = admin("add", "academy", "coursepage", course_index().pk)
     form = {"title": "Django", "slug": "django", "intro": "Learn it."}
-    terms = {"product": product.pk, "credits": "20", "action-publish": "1"}
+    terms = {"kind": "course", "product": product.pk, "credits": "20"}
+    terms["action-publish"] = "1"
     comments = {"comments-TOTAL_FORMS": "0", "comments-INITIAL_FORMS": "0"}
 
-    response = editor.client.post(add, {**form, **terms, **comments, **lessons()})
+    response = editor.client.post(add, {**form, **terms, **comments, **streams()})
 
     assert response.status_code == 302
     assert CoursePage.objects.get(slug="django").live
@@ -584,7 +502,7 @@ def test_a_new_page_is_previewed_before_it_is_saved(editor, mode):
     terms = {"product": product.pk, "credits": "20"}
     comments = {"comments-TOTAL_FORMS": "0", "comments-INITIAL_FORMS": "0"}
 
-    editor.client.post(address, {**form, **terms, **comments, **lessons()})
+    editor.client.post(address, {**form, **terms, **comments, **streams()})
     page = text_of(editor.client.get(address, {"mode": mode}))
 
     assert "Purchase with 20 Credits" in words(page)
@@ -663,24 +581,6 @@ def test_a_page_whose_product_is_no_training_yet_sells_it_for_money(course):
 
     assert response.status_code == 200
     assert SECRET not in text_of(response)
-
-
-def test_a_copy_sells_the_same_product(editor, course):
-    editor.client.post(
-        admin("copy", course.pk),
-        {
-            "new_title": "A copy",
-            "new_slug": "copy",
-            "new_parent_page": course.get_parent().pk,
-            "publish_copies": "on",
-        },
-    )
-
-    copy = CoursePage.objects.get(slug="copy")
-    assert copy.live
-    assert copy.product == course.product
-    assert terms_of(course.product) == (20, False, None)
-    assert "Purchase with 20 Credits" in course_page(copy)
 
 
 def test_a_deleted_page_leaves_the_product_and_what_was_bought(editor, course):

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import FieldDoesNotExist
 
-from .content import training_page_models
 from .models import can_hide
+from .selling import training_page_models
 
 
 @register("training_credits")

@@ -2,34 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
 
-from django.apps import apps
-from wagtail.models import Page
+from django.conf import settings
+from wagtail.models import Locale
 
+from ..credits import access
+from ..credits.access import STRANGER, Standing
 from ..credits.models import TrainingProduct
+from ..credits.terms import Kind
 from ..shop.content import product_pages
-from .models import TrainingPageMixin
+from .selling import training_page_models
 
 
 def course_pages(trainings: Iterable[TrainingProduct]) -> dict[int, str]:
     """Return the address of the page, or of the product where it has none.
 
+    Of a page and its translations that is the one in the language of the moment.
     One query for each page model that has the mixin.
     """
     trainings = list(trainings)
     by_product = {each.product_id: each.pk for each in trainings}
     links = product_pages(trainings)
+    here = _language()
     for model in training_page_models():
-        for page in model._default_manager.filter(
-            product_id__in=by_product, live=True
-        ).order_by("-pk"):
+        pages = model._default_manager.filter(product_id__in=by_product, live=True)
+        # The last one wins: in this language, and the oldest of them.
+        for page in sorted(pages, key=lambda page: (page.locale_id == here, -page.pk)):
             links[by_product[page.product_id]] = page.get_url()
     return links
 
 
-def training_page_models() -> Iterator[type[Any]]:
-    for model in apps.get_models():
-        if issubclass(model, TrainingPageMixin) and issubclass(model, Page):
-            yield model
+def _language() -> int | None:
+    if not getattr(settings, "WAGTAIL_I18N_ENABLED", False):
+        return None
+    return cast("int", Locale.get_active().pk)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedCourse:
+    """A course that a path or a plan opens, and how a learner stands with it."""
+
+    training: TrainingProduct
+    link: str
+    """The address of its page; empty if it is off sale."""
+    standing: Standing
+
+    @property
+    def title(self) -> str:
+        return str(self.training.product.get_title())
+
+
+def opened_courses(page: Any, learner: Any) -> list[OpenedCourse]:
+    """Return the courses that a path's or a plan's page sells, for `learner`.
+
+    Those of a path are in its order, those of a plan in that of their titles. They
+    are as this page has them, so that its preview shows the draft's.
+    """
+    trainings = list(_trainings_in(page))
+    links = course_pages(trainings)
+    standings = access.standings(learner, trainings)
+    return [
+        OpenedCourse(
+            each,
+            links[each.pk] if each.product.is_public else "",
+            standings.get(each.pk, STRANGER),
+        )
+        for each in trainings
+    ]
+
+
+def _trainings_in(page: Any) -> Iterable[TrainingProduct]:
+    if page.kind == Kind.PATH:
+        listed: tuple[TrainingProduct, ...] = page.terms["path_courses"]
+        return listed
+    if page.kind != Kind.PLAN or not page.plan_content:
+        return ()
+    inside = page.plan_content.all_products().order_by().values("pk")
+    courses = TrainingProduct.objects.filter(kind=Kind.COURSE, product__in=inside)
+    return courses.select_related("product").order_by("product__title", "pk")

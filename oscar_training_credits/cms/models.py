@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
@@ -14,14 +15,34 @@ from modelcluster.models import (
     get_all_child_relations,
 )
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel, Panel
+from wagtail.fields import StreamField
+from wagtail.models import Page
 
 from ..credits import access
 from ..credits.access import Standing
 from ..credits.models import TrainingProduct
-from ..credits.terms import LONGEST_ACCESS, MOST_CREDITS, Terms, check_terms
+from ..credits.models.training import (
+    ACCESS_FROM_HELP,
+    ACCESS_UNTIL_HELP,
+    KIND_HELP,
+    PLAN_CONTENT_HELP,
+)
+from ..credits.terms import LONGEST_ACCESS, MOST_CREDITS, Kind, Terms, check_terms
+from ..shop.training import refuse_listed
 from .forms import TrainingPageForm
+from .panels import TermsElsewherePanel
+from .path import PathBlocks, as_stream, courses_in
 
 WITH_ACCESS = "with-access"
+
+
+def shown_for(kind: Kind) -> dict[str, str]:
+    """Return the attributes of a panel that is of use for one kind only.
+
+    Wagtail's own script reads them; without JavaScript the panel is always shown.
+    """
+    rule = json.dumps({"kind": [str(kind.value)]})
+    return {"data-w-rules-target": "show", "data-w-rules": rule}
 
 
 class TrainingPageMixin(models.Model):
@@ -30,8 +51,18 @@ class TrainingPageMixin(models.Model):
     Mix it into any page model, before `Page`. What an editor enters becomes the live
     price when the page is published. The fields named in `restricted_fields` are
     emptied, before the page is rendered, for everybody who has no access.
+
+    A translation sells the same product on the same terms as the page that it was
+    translated from: they are edited there, and copied whenever either is saved.
     """
 
+    kind = models.CharField(
+        _("kind"),
+        max_length=10,
+        choices=Kind.choices,
+        default=Kind.COURSE,
+        help_text=KIND_HELP,
+    )
     product = models.ForeignKey(
         "catalogue.Product",
         verbose_name=_("product"),
@@ -60,6 +91,27 @@ class TrainingPageMixin(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_ACCESS)],
         help_text=_("How long access lasts after purchase. Leave it empty for no end."),
     )
+    access_from = models.DateField(
+        _("access from"), null=True, blank=True, help_text=ACCESS_FROM_HELP
+    )
+    access_until = models.DateField(
+        _("access until"), null=True, blank=True, help_text=ACCESS_UNTIL_HELP
+    )
+    plan_content = models.ForeignKey(
+        "offer.Range",
+        verbose_name=_("content of the plan"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=PLAN_CONTENT_HELP,
+    )
+    path_courses = StreamField(
+        PathBlocks(),
+        verbose_name=_("courses of the path"),
+        blank=True,
+        help_text=_("What the path opens, in this order."),
+    )
 
     restricted_fields: ClassVar[tuple[str, ...]] = ()
     """The names of the fields that only learners with access may see."""
@@ -67,19 +119,39 @@ class TrainingPageMixin(models.Model):
     training_panels: ClassVar[list[Panel]] = [
         MultiFieldPanel(
             [
+                TermsElsewherePanel(),
+                FieldPanel("kind"),
                 FieldPanel("product"),
+                FieldPanel("path_courses", attrs=shown_for(Kind.PATH)),
+                FieldPanel("plan_content", attrs=shown_for(Kind.PLAN)),
                 FieldPanel("credits"),
                 FieldPanel("credit_only"),
                 FieldPanel("access_days"),
+                FieldPanel("access_from"),
+                FieldPanel("access_until"),
             ],
             heading=_("Sold as training"),
             help_text=_("The shop uses these terms from when the page is published."),
+            attrs={
+                "data-controller": "w-rules",
+                "data-action": "change->w-rules#resolve",
+            },
         )
     ]
     base_form_class = TrainingPageForm
 
+    is_unfinished = False
+    """Whether this is only saved as a draft, whose terms need not make sense yet."""
+    was_selling = False
+    """Whether the live page sold this product already, before it was saved."""
+
     class Meta:
         abstract = True
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.follow_terms_page()
+        self.was_selling = self._sells_already()
+        super().save(*args, **kwargs)
 
     @property
     def training(self) -> TrainingProduct | None:
@@ -90,9 +162,14 @@ class TrainingPageMixin(models.Model):
     def terms(self) -> dict[str, Any]:
         """The terms as they are on this page, published or not."""
         return {
+            "kind": self.kind,
             "credits": self.credits,
             "credit_only": self.credit_only,
             "access_days": self.access_days,
+            "access_from": self.access_from,
+            "access_until": self.access_until,
+            "plan_content": self.plan_content,
+            "path_courses": courses_in(self.path_courses),
         }
 
     @property
@@ -100,11 +177,59 @@ class TrainingPageMixin(models.Model):
         """The terms as this page would publish them, for its preview. Not saved."""
         if self.product is None:
             return None
-        return TrainingProduct(product=self.product, **self.terms)
+        return TrainingProduct(product=self.product, **Terms(**self.terms).plain())
+
+    def terms_page(self) -> Any:
+        """Return the page where the terms are edited; None if it is this one.
+
+        Of a page and its translations that is the oldest. An alias follows its
+        original without our help.
+        """
+        page: Any = self
+        if page.alias_of_id:
+            return None
+        older = type(page)._default_manager.filter(
+            translation_key=page.translation_key, alias_of=None
+        )
+        if page.pk:
+            older = older.filter(pk__lt=page.pk)
+        return older.order_by("pk").first()
+
+    def follow_terms_page(self) -> None:
+        """Take over the terms of the page that this one is a translation of."""
+        if page := self.terms_page():
+            self.take_terms_of(page)
+
+    def take_terms_of(self, page: TrainingPageMixin) -> None:
+        self.product = page.product
+        for name, value in page.terms.items():
+            setattr(self, name, as_stream(value) if name == "path_courses" else value)
 
     def clean(self) -> None:
         super().clean()
+        self.follow_terms_page()
+        if self.is_unfinished:
+            return
+        if self.kind != Kind.PLAN:
+            self.plan_content = None
+        if self.kind != Kind.PATH:
+            self.path_courses = []
         check_terms(Terms(**self.terms), product=self.product)
+        if self.product and self.kind == Kind.PATH:
+            refuse_listed(self.product)
+
+    def _sells_already(self) -> bool:
+        if self.pk is None or self.product is None:
+            return False
+        model: Any = type(self)
+        live = model._default_manager.filter(pk=self.pk, live=True)
+        return bool(live.filter(product=self.product).exists())
+
+    @property
+    def default_exclude_fields_in_copy(self) -> list[str]:
+        # A copy is another page: it must not sell the product a second time.
+        names: list[str] = super().default_exclude_fields_in_copy  # type: ignore[misc]
+        return [*names, "product"]
 
     @property
     def preview_modes(self) -> list[tuple[str, Any]]:
@@ -141,6 +266,18 @@ class TrainingPageMixin(models.Model):
         patch_cache_control(response, private=True, no_cache=True)
         patch_vary_headers(response, ["Cookie"])
         return response
+
+
+class TrainingPage(TrainingPageMixin, Page):  # type: ignore[django-manager-missing]
+    """For a site that has no base page of its own: a page that sells training."""
+
+    content_panels: ClassVar[list[Any]] = [
+        *Page.content_panels,
+        *TrainingPageMixin.training_panels,
+    ]
+
+    class Meta:
+        abstract = True
 
 
 def empty_value(model: type[models.Model], name: str) -> Any:

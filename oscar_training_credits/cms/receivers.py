@@ -3,14 +3,22 @@ from __future__ import annotations
 from typing import Any
 
 from django.dispatch import receiver
-from wagtail.signals import page_published
+from wagtail.signals import page_published, page_unpublished
 
-from ..shop.training import sell_as_training
+from . import selling
 from .models import TrainingPageMixin
 
 
 @receiver(page_published, dispatch_uid="training_credits.publish_terms")
-def publish_terms(sender: Any, instance: Any, **kwargs: Any) -> None:
-    """Make a page's terms the live ones, now that the page is published."""
-    if isinstance(instance, TrainingPageMixin) and instance.product:
-        sell_as_training(instance.product, **instance.terms)
+def publish_terms(
+    sender: Any, instance: Any, revision: Any = None, **kwargs: Any
+) -> None:
+    # Wagtail also sends this of a page that is only scheduled, and not live yet.
+    if isinstance(instance, TrainingPageMixin) and instance.live:  # type: ignore[attr-defined]
+        selling.publish_terms(instance, by=revision.user if revision else None)
+
+
+@receiver(page_unpublished, dispatch_uid="training_credits.take_down")
+def take_down(sender: Any, instance: Any, **kwargs: Any) -> None:
+    if isinstance(instance, TrainingPageMixin):
+        selling.take_down(instance)

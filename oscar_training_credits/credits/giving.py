@@ -19,7 +19,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from .. import signals
-from . import access
+from ..exceptions import CauseReused, NothingGained
+from . import access, deliveries
 from .access import Standing, end_of_run
 from .models import Access, AccessChange, Place, TrainingProduct
 from .terms import end_of, start_of
@@ -120,6 +121,12 @@ def _first_moment(training: TrainingProduct, at: datetime) -> datetime:
     return start_of(training.access_from) if training.access_from else at
 
 
+def has_without_end(learner: AbstractBaseUser, training: TrainingProduct) -> bool:
+    """Tell whether the learner has `training` itself for ever, now or later on."""
+    rows = Access.objects.filter(learner_id=learner.pk, training=training)
+    return rows.filter(ends_at=None).exists()
+
+
 def begin_access(
     learner: AbstractBaseUser,
     training: TrainingProduct,
@@ -154,21 +161,38 @@ def give_access(
     reason: str,
     by: AbstractBaseUser | None = None,
     until: datetime | None = None,
+    cause: str | None = None,
 ) -> Access:
     """Give access without an order, on the terms of a purchase made now.
 
-    With `until` it ends then at the latest. Not idempotent: what is given twice runs
-    one after the other.
+    With `until` it ends then at the latest. Given once per `cause`: again, it returns
+    what was given. Without one, what is given twice runs one after the other.
 
     Raises:
-        ValueError: nothing would be gained, or the reason is empty or too long.
+        NothingGained: it would end before it begins, or they have it without an end.
+        ValueError: the reason is empty or too long.
+        CauseReused: the cause stands for another learner's access, or another
+            training product.
     """
     after = running_until(learner, [training]).get(training.pk)
+    if earlier := _given_for(cause):
+        if (earlier.learner_id, earlier.training_id) != (learner.pk, training.pk):
+            raise CauseReused(cause)
+        return earlier
     period = period_of(training, at=timezone.now(), after=after, until=until)
     if period.is_empty:
-        raise ValueError("Access would end before it begins.")
+        raise NothingGained("Access would end before it begins.")
+    if has_without_end(learner, training):
+        raise NothingGained("They have access without an end.")
     given = _begin(learner, training, period)
-    _record(given, AccessChange.Kind.GIVEN, former_end=None, reason=reason, by=by)
+    _record(
+        given,
+        AccessChange.Kind.GIVEN,
+        former_end=None,
+        reason=reason,
+        by=by,
+        cause=cause,
+    )
     return given
 
 
@@ -339,6 +363,7 @@ def _record(
     former_end: datetime | None,
     reason: str,
     by: AbstractBaseUser | None,
+    cause: str | None = None,
 ) -> None:
     if not 0 < len(reason) <= LONGEST_REASON:
         raise ValueError(f"A reason has 1 to {LONGEST_REASON} letters.")
@@ -348,11 +373,19 @@ def _record(
         former_end=former_end,
         ends_at=access.ends_at,
         reason=reason,
+        cause=cause,
         changed_by_id=by.pk if by else None,
     )
 
 
+def _given_for(cause: str | None) -> Access | None:
+    changes = AccessChange.objects.select_related("access__training")
+    change = changes.filter(cause=cause).first() if cause else None
+    return change.access if change else None
+
+
 def _announce(access: Access, kind: AccessChange.Kind) -> None:
+    deliveries.write_news(access, kind)
     transaction.on_commit(partial(SIGNALS[kind].send_robust, Access, access=access))
 
 

@@ -52,9 +52,13 @@ class Terms:
 
     def changes_since(self, old: Terms) -> list[tuple[str, str, str]]:
         """Return what differs: the term, what it was and what it is, as text."""
-        names = [each.name for each in fields(self)]
-        pairs = [(name, _text_of(old, name), _text_of(self, name)) for name in names]
-        return [pair for pair in pairs if pair[1] != pair[2]]
+        before, after = old.as_text(), self.as_text()
+        names = [name for name in after if before[name] != after[name]]
+        return [(name, before[name], after[name]) for name in names]
+
+    def as_text(self) -> dict[str, str]:
+        """Return the terms by name, as they are kept on record."""
+        return {each.name: _text_of(self, each.name) for each in fields(self)}
 
 
 PLAIN = tuple(each.name for each in fields(Terms) if each.name != "path_courses")

@@ -53,9 +53,7 @@ class BasketViewMixin(Extension):
         expected = {
             str(line.get_warning())
             for line in basket.all_lines()
-            if training_of(line.product)
-            and is_settled(line)
-            and not isinstance(line.purchase_info.availability, Unavailable)
+            if is_cheaper_by_credits(line)
         }
         return [warning for warning in warnings if str(warning) not in expected]
 
@@ -91,6 +89,15 @@ class ApplicatorMixin(Extension):
         if request and (merged := merged_basket_id(request)):
             move_codes(from_basket_id=merged, to_basket=basket)
         super().apply(basket, user, request)
+
+
+def is_cheaper_by_credits(line: Any) -> bool:
+    """Tell whether the only warning about a line is that credits pay for it."""
+    return (
+        training_of(line.product) is not None
+        and is_settled(line)
+        and not isinstance(line.purchase_info.availability, Unavailable)
+    )
 
 
 def merged_basket_id(request: Any) -> int | None:

@@ -89,7 +89,7 @@ def basket_box(basket: Any, *, total: Any = None) -> BasketBox | None:
         return BasketBox(Quote((), (), ()), [], [], total, "")
     quote = quote_of(basket)
     items = {item.key: item for item in quote.items}
-    lines = [_line_row(line, items.get(line.pk), quote) for line in basket.all_lines()]
+    lines = [line_row(line, items.get(line.pk), quote) for line in basket.all_lines()]
     return BasketBox(
         quote, lines, code_rows(quote), total, notice(quote), already_yours(basket)
     )
@@ -228,7 +228,7 @@ def _shown_terms(source: Any, product: Any, request: Any) -> TrainingProduct | N
     return training_of(product)
 
 
-def _line_row(line: Any, item: Item | None, quote: Quote) -> LineRow:
+def line_row(line: Any, item: Item | None, quote: Quote) -> LineRow:
     covered = line.pk in quote.covered
     in_credits = item and (covered or item.credit_only)
     return LineRow(

@@ -7,7 +7,6 @@ from typing import Any
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponseRedirect
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from oscar.apps.checkout.exceptions import FailedPreCondition
 from oscar.apps.payment.exceptions import RedirectRequired, UnableToTakePayment
 from oscar.core.loading import get_model
@@ -15,7 +14,7 @@ from oscar.core.loading import get_model
 from ..mixins import Extension
 from . import shown
 from .exceptions import BasketAlreadyOrdered, BasketUnderWay, OrderRefused
-from .orders import needs_code, placed_order, price_changed
+from .orders import needs_account, needs_code, placed_order, price_changed
 from .quotes import is_frozen, quote_of
 from .shown import Shown, money_of
 from .training import takes_part
@@ -76,7 +75,7 @@ class PaymentDetailsViewMixin(Extension):
             here = reverse("checkout:payment-details")
             raise FailedPreCondition(
                 url=redirect_to_login(here).url,
-                message=_("Log in or register to buy training."),
+                message=needs_account(),
             )
 
     def check_credits_cover_basket(self, request: Any) -> None:

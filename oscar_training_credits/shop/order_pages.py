@@ -16,6 +16,7 @@ from .settlements import (
     read_lines,
     settlement_of,
 )
+from .staff_pages import may
 
 
 class OrderListMixin:
@@ -56,6 +57,7 @@ class DashboardOrderMixin(RefundActionsMixin):
         context: dict[str, Any] = super().get_context_data(**kwargs)
         context["settlement"] = settlement_of(self.object, context["lines"])
         statuses = set(self.object.available_statuses())
+        context["may_view_access"] = may(self.request.user, "view_access")
         context["may_give_back"] = may_give_back(self.request.user)
         context["refund_statuses"] = sorted(statuses & set(settings.REFUND_STATUSES))
         return context

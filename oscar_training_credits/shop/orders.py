@@ -16,9 +16,9 @@ from ..credits.quoting import NOTHING, Quote
 from ..credits.redemption import Settlement
 from ..credits.refusals import public_text
 from ..mixins import Extension
-from .exceptions import BasketAlreadyOrdered, OrderRefused
+from .exceptions import BasketAlreadyOrdered, BasketUnderWay, OrderRefused
 from .pricing import CreditPrice
-from .quotes import items_of
+from .quotes import is_frozen, items_of
 from .training import takes_part, training_of, trainings_of
 
 REFERENCE = "redemption-"
@@ -47,10 +47,13 @@ class OrderCreatorMixin(Extension):
         create = super().create_order_model
         if not takes_part(basket):
             return create(user, basket, *args, **kwargs)
-        lock_basket(basket)
+        now = lock_basket(basket)
         refuse_ordered(basket)
+        # Another tab is paying for it: its money must not meet this order.
+        if is_frozen(now) and not is_frozen(basket):
+            raise BasketUnderWay(basket)
         if not (user and user.is_authenticated):
-            raise OrderRefused(_("Log in or register to buy training."))
+            raise OrderRefused(needs_account())
         quote = redemption.locked_quote(items_of(basket), basket=basket, learner=user)
         refuse_unless_priced_so(basket, quote)
         # Locks the learner, whom the order's row will refer to: on MariaDB that is a
@@ -165,6 +168,11 @@ def needs_code(quote: Quote) -> str:
         "This order needs %(credits)s. Enter a code, or ask your learning"
         " administrator for one."
     ) % {"credits": wording.in_words(credits)}
+
+
+def needs_account() -> str:
+    """Return what a guest is told: access belongs to somebody."""
+    return _("Log in or register to buy training.")
 
 
 def price_changed() -> str:

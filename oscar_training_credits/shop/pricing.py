@@ -24,6 +24,7 @@ from .training import (
 )
 
 FixedPrice: Any = get_class("partner.prices", "FixedPrice")
+Unavailable: Any = get_class("partner.availability", "Unavailable")
 
 
 class CreditPrice(FixedPrice):
@@ -64,6 +65,9 @@ class StrategyMixin(Extension):
     def fetch_for_product(self, product: Any, stockrecord: Any = None) -> Any:
         info = super().fetch_for_product(product, stockrecord)
         training = training_of(product)
+        if training and not product.is_public:
+            # Oscar only hides it: who knows its address could still buy it.
+            info = info._replace(availability=Unavailable())
         if training and training.credit_only and info.stockrecord:
             return info._replace(price=credit_only_price(training, info.stockrecord))
         return info

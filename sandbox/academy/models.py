@@ -6,7 +6,9 @@ from wagtail.models import Page, PageManager
 from wagtail.query import PageQuerySet
 from wagtail.search import index
 
-from oscar_training_credits.cms.models import TrainingPageMixin
+from oscar_training_credits.cms.content import opened_courses
+from oscar_training_credits.cms.models import TrainingPage, TrainingPageMixin
+from oscar_training_credits.credits.terms import Kind
 
 from .blocks import BodyBlocks, LessonBlocks
 
@@ -40,27 +42,17 @@ class HomePage(Page):
 
     def get_context(self, request, *args, **kwargs):
         return super().get_context(request, *args, **kwargs) | {
-            "courses": CoursePage.objects.on_sale().descendant_of(self)
+            "courses": CoursePage.objects.on_sale().descendant_of(self),
+            "bundles": [
+                *PathPage.objects.on_sale().descendant_of(self),
+                *PlanPage.objects.on_sale().descendant_of(self),
+            ],
         }
 
 
-class CourseIndexPage(Page):
-    intro = models.TextField()
-
-    content_panels = [*Page.content_panels, FieldPanel("intro")]
-    search_fields = [*Page.search_fields, index.SearchField("intro")]
-    parent_page_types = ["academy.HomePage"]
-    subpage_types = ["academy.CoursePage"]
-
-    def get_context(self, request, *args, **kwargs):
-        return super().get_context(request, *args, **kwargs) | {
-            "courses": CoursePage.objects.on_sale().child_of(self)
-        }
-
-
-class CoursePageQuerySet(PageQuerySet):
+class OnSaleQuerySet(PageQuerySet):
     def on_sale(self):
-        """Live, public courses with what their cards show."""
+        """Live, public pages with what their cards show."""
         return (
             self.live()
             .public()
@@ -70,7 +62,49 @@ class CoursePageQuerySet(PageQuerySet):
         )
 
 
-CoursePageManager = PageManager.from_queryset(CoursePageQuerySet)
+OnSaleManager = PageManager.from_queryset(OnSaleQuerySet)
+
+
+class IndexPage(Page):
+    """A list of what is for sale, as cards."""
+
+    intro = models.TextField()
+
+    content_panels = [*Page.content_panels, FieldPanel("intro")]
+    search_fields = [*Page.search_fields, index.SearchField("intro")]
+    parent_page_types = ["academy.HomePage"]
+
+    class Meta:
+        abstract = True
+
+    def get_context(self, request, *args, **kwargs):
+        return super().get_context(request, *args, **kwargs) | {
+            "courses": self.listed().objects.on_sale().child_of(self)
+        }
+
+
+class CourseIndexPage(IndexPage):
+    subpage_types = ["academy.CoursePage"]
+    template = "academy/index_page.html"
+
+    def listed(self):
+        return CoursePage
+
+
+class PathIndexPage(IndexPage):
+    subpage_types = ["academy.PathPage"]
+    template = "academy/index_page.html"
+
+    def listed(self):
+        return PathPage
+
+
+class PlanIndexPage(IndexPage):
+    subpage_types = ["academy.PlanPage"]
+    template = "academy/index_page.html"
+
+    def listed(self):
+        return PlanPage
 
 
 class CoursePage(TrainingPageMixin, Page):
@@ -95,7 +129,7 @@ class CoursePage(TrainingPageMixin, Page):
     body = StreamField(BodyBlocks(), blank=True)
     lessons = StreamField(LessonBlocks(), blank=True)
 
-    objects = CoursePageManager()
+    objects = OnSaleManager()
 
     restricted_fields = ("lessons",)
 
@@ -123,3 +157,71 @@ class CoursePage(TrainingPageMixin, Page):
     ]
     parent_page_types = ["academy.CourseIndexPage"]
     subpage_types = []
+
+
+class SeveralCoursesPage(TrainingPage):
+    """A path or a plan: sold as a course is, and it shows the courses that it opens.
+
+    The site has no base page of its own, so it takes the package's.
+    """
+
+    intro = models.TextField(
+        help_text="One or two sentences, also for cards and feeds."
+    )
+    image = models.ForeignKey(
+        "wagtailimages.Image",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    body = StreamField(BodyBlocks(), blank=True)
+
+    objects = OnSaleManager()
+
+    content_panels = [
+        *Page.content_panels,
+        FieldPanel("intro"),
+        FieldPanel("image"),
+        FieldPanel("body"),
+        *TrainingPage.training_panels,
+    ]
+    search_fields = [
+        *Page.search_fields,
+        index.SearchField("intro"),
+        index.AutocompleteField("intro"),
+        index.SearchField("body"),
+    ]
+    api_fields = [APIField("intro"), APIField("body")]
+    subpage_types = []
+
+    class Meta:
+        abstract = True
+
+    def get_context(self, request, *args, **kwargs):
+        return super().get_context(request, *args, **kwargs) | {
+            "opened": opened_courses(self, request.user)
+        }
+
+
+def kind_field(kind):
+    """Let a page model begin with another kind than the mixin's."""
+    return models.CharField(max_length=10, choices=Kind.choices, default=kind)
+
+
+class PathPage(SeveralCoursesPage):
+    """Several courses, in an order."""
+
+    kind = kind_field(Kind.PATH)
+
+    parent_page_types = ["academy.PathIndexPage"]
+    template = "academy/several_courses_page.html"
+
+
+class PlanPage(SeveralCoursesPage):
+    """Whatever a range of the shop contains, also what is added later."""
+
+    kind = kind_field(Kind.PLAN)
+
+    parent_page_types = ["academy.PlanIndexPage"]
+    template = "academy/several_courses_page.html"

@@ -105,6 +105,12 @@ class Migration(migrations.Migration):
                 ),
                 ("reason", models.CharField(max_length=200, verbose_name="reason")),
                 (
+                    "cause",
+                    models.CharField(
+                        editable=False, max_length=64, null=True, unique=True
+                    ),
+                ),
+                (
                     "changed_at",
                     models.DateTimeField(
                         default=django.utils.timezone.now, verbose_name="when"
@@ -448,6 +454,10 @@ class Migration(migrations.Migration):
                     models.DateTimeField(
                         default=django.utils.timezone.now, verbose_name="next attempt"
                     ),
+                ),
+                (
+                    "taken_until",
+                    models.DateTimeField(editable=False, null=True),
                 ),
                 (
                     "delivered_at",

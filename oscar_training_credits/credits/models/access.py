@@ -15,7 +15,11 @@ from .training import TrainingProduct
 
 class AccessQuerySet(models.QuerySet["Access"]):
     def current(self, at: datetime) -> AccessQuerySet:
-        return self.filter(Q(ends_at=None) | Q(ends_at__gt=at), starts_at__lte=at)
+        return self.unended(at).filter(starts_at__lte=at)
+
+    def unended(self, at: datetime) -> AccessQuerySet:
+        """What runs, and what is to come."""
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=at))
 
 
 class Access(models.Model):
@@ -103,6 +107,8 @@ class AccessChange(models.Model):
     former_end = models.DateTimeField(_("ended before"), null=True, blank=True)
     ends_at = models.DateTimeField(_("ends now"), null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=200)
+    cause = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
+    """What must not be done twice, where the caller names it."""
     changed_at = models.DateTimeField(_("when"), default=timezone.now)
     changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -157,6 +163,21 @@ class Place(models.Model):
         return f"{self.order_line_id}: {self.number}"
 
 
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    def pending(self) -> DeliveryQuerySet:
+        """What has not arrived yet."""
+        return self.filter(delivered_at=None)
+
+    def due(self, at: datetime) -> DeliveryQuerySet:
+        """What is to be tried now, and is being tried by nobody."""
+        free = Q(taken_until=None) | Q(taken_until__lte=at)
+        return self.pending().filter(free, next_attempt_at__lte=at)
+
+    def before(self, delivery: Delivery) -> DeliveryQuerySet:
+        """Earlier news of the same access."""
+        return self.filter(access_id=delivery.access_id, pk__lt=delivery.pk)
+
+
 class Delivery(models.Model):
     """News of somebody's access on its way to the site's granter: an outbox."""
 
@@ -171,8 +192,12 @@ class Delivery(models.Model):
     created_at = models.DateTimeField(_("since"), default=timezone.now)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now)
+    taken_until = models.DateTimeField(null=True, editable=False)
+    """While it is being tried: when others may try, should nothing be heard of that."""
     delivered_at = models.DateTimeField(_("delivered"), null=True, blank=True)
     error = models.TextField(_("last error"), blank=True)
+
+    objects = DeliveryQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("delivery")

@@ -14,6 +14,7 @@ from .shop import make_range
 # What `sandbox_welcome` says about each.
 CODES = {
     "ACME-TEAM-2026": "100 credits for everything",
+    "ACME-YEAR-2026": "150 credits, enough for the plan All-Access Year",
     "ACME-LOW-2026": "10 credits, too few for most courses",
     "ACME-ONLY-2026": "50 credits, for Django Foundations only",
     "ACME-SOON-2026": "15 credits that expire in 20 days, then 30 that don't",
@@ -24,6 +25,7 @@ CODES = {
 def make_codes(*, foundations: Any) -> None:
     """Issue all codes; `foundations` is the product that one of them is only for."""
     issue("ACME-TEAM-2026", "Acme, whole team", credits=100)
+    issue("ACME-YEAR-2026", "Acme, a year of everything", credits=150)
     issue("ACME-LOW-2026", "Acme, left-overs", credits=10)
     issue(
         "ACME-PAST-2025",

@@ -610,3 +610,88 @@ HANDBOOK = {
     "palette": ["#3a2410", "#a3561c", "#ffe0b0", "#ffb45e", "#fff4e0"],
     "motif": "tables",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """A path or a plan."""
+
+    slug: str
+    title: str
+    intro: str
+    price: Decimal | None
+    """Pounds; None if only credits buy it."""
+    credits: int
+    access_days: int | None = None
+    palette: list[str]
+    motif: str
+    body: list[tuple[str, str]]
+
+
+FULL_STACK = Bundle(
+    slug="full-stack",
+    title="Full Stack",
+    intro=(
+        "From an empty folder to a database that stays quick, on pages that "
+        "everybody can use: three courses in the order that makes sense."
+    ),
+    price=Decimal("600.00"),
+    credits=60,
+    palette=["#14224b", "#1b4bb5", "#8fb8ff", "#e6ecff", "#5fe0c2"],
+    motif="blocks",
+    body=[
+        ("heading", "How the three belong together"),
+        (
+            "text",
+            html(
+                """
+                <p>You build one booking site all the way through. The first course
+                gets it running, the second moves its data to PostgreSQL and finds out
+                why the list of bookings is slow, and the third has somebody book a
+                climbing lesson with the keyboard alone.</p>
+                <p>If you have one of them already, you keep it, and the path opens the
+                others.</p>
+                """
+            ),
+        ),
+    ],
+)
+
+FULL_STACK_COURSES = [DJANGO, POSTGRES, ACCESSIBILITY]
+
+ALL_ACCESS = Bundle(
+    slug="all-access-year",
+    title="All-Access Year",
+    intro=(
+        "Every course that we have and every course that we bring out, for a year. "
+        "For teams that learn a little each week."
+    ),
+    price=None,
+    credits=120,
+    access_days=365,
+    palette=["#0b1330", "#1f3a72", "#c9a6ff", "#f0e6ff", "#8fb8ff"],
+    motif="lights",
+    body=[
+        ("heading", "Who it is for"),
+        (
+            "text",
+            html(
+                """
+                <p>The plan is bought with credits only: your company pays once, and you
+                open what you need when you need it. A year begins on the day you
+                buy.</p>
+                """
+            ),
+        ),
+    ],
+)
+
+PATHS = {
+    "title": "Learning paths",
+    "intro": "Several courses that belong together, in a good order.",
+}
+
+PLANS = {
+    "title": "Plans",
+    "intro": "Everything, for a time.",
+}

@@ -10,9 +10,17 @@ from wagtail.coreutils import get_supported_content_language_variant
 from wagtail.images import get_image_model
 from wagtail.models import Collection, Locale, Page, Site
 
-from ..models import CourseIndexPage, CoursePage, HomePage
+from ..models import (
+    CourseIndexPage,
+    CoursePage,
+    HomePage,
+    PathIndexPage,
+    PathPage,
+    PlanIndexPage,
+    PlanPage,
+)
 from .artwork import picture
-from .courses import HOME, INDEX, Course
+from .courses import HOME, INDEX, PATHS, PLANS, Bundle, Course
 
 Image = get_image_model()
 
@@ -76,9 +84,13 @@ def set_addresses() -> None:
 
 
 def make_index(home: HomePage) -> CourseIndexPage:
-    if index := CourseIndexPage.objects.first():
+    return make_list(home, CourseIndexPage, "courses", INDEX)
+
+
+def make_list(home: HomePage, model: type[Page], slug: str, texts: dict[str, str]):
+    if index := model.objects.first():
         return index
-    return publish(home, CourseIndexPage(slug="courses", show_in_menus=True, **INDEX))
+    return publish(home, model(slug=slug, show_in_menus=True, **texts))
 
 
 def make_course_page(index: CourseIndexPage, course: Course, *, product) -> None:
@@ -104,6 +116,39 @@ def make_course_page(index: CourseIndexPage, course: Course, *, product) -> None
             credits=course.credits,
             credit_only=course.price is None,
             access_days=course.access_days,
+        ),
+    )
+
+
+def make_path_page(home: HomePage, path: Bundle, *, product, courses) -> None:
+    """Sell `product` as a path through the products `courses`."""
+    index = make_list(home, PathIndexPage, "paths", PATHS)
+    listed = [("course", course.training) for course in courses]
+    make_bundle_page(index, PathPage, path, product=product, path_courses=listed)
+
+
+def make_plan_page(home: HomePage, plan: Bundle, *, product, content) -> None:
+    """Sell `product` as a plan that opens the range `content`."""
+    index = make_list(home, PlanIndexPage, "plans", PLANS)
+    make_bundle_page(index, PlanPage, plan, product=product, plan_content=content)
+
+
+def make_bundle_page(index: Page, model: type[Page], bundle: Bundle, **terms) -> None:
+    if model.objects.filter(slug=bundle.slug).exists():
+        return
+    publish(
+        index,
+        model(
+            title=bundle.title,
+            slug=bundle.slug,
+            intro=bundle.intro,
+            search_description=bundle.intro,
+            image=make_image(bundle.title, palette=bundle.palette, motif=bundle.motif),
+            body=bundle.body,
+            credits=bundle.credits,
+            credit_only=bundle.price is None,
+            access_days=bundle.access_days,
+            **terms,
         ),
     )
 

@@ -106,7 +106,12 @@ def make_editors(*, home, folder: Collection) -> Group:
             codename=codename, content_type__app_label=app_label
         )
 
-    group.permissions.add(permission("access_admin", "wagtailadmin"))
+    group.permissions.add(
+        permission("access_admin", "wagtailadmin"),
+        # Training credits: to make a product in the page editor.
+        permission("add_product", "catalogue"),
+        permission("submit_translation", "simple_translation"),
+    )
     for kind in ("add_page", "change_page", "publish_page"):
         GroupPagePermission.objects.create(
             group=group, page=home, permission=permission(kind, "wagtailcore")

@@ -10,7 +10,7 @@ from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
 
 from .artwork import picture
-from .courses import HANDBOOK, Course
+from .courses import HANDBOOK, Bundle, Course
 
 Benefit = get_model("offer", "Benefit")
 Condition = get_model("offer", "Condition")
@@ -52,6 +52,19 @@ def make_course_product(course: Course):
         ),
         palette=course.palette,
         motif=course.motif,
+    )
+
+
+def make_bundle_product(bundle: Bundle, *, kind: str, address: str):
+    return make_product(
+        upc=f"{kind.lower()}-{bundle.slug}",
+        title=bundle.title,
+        kind=kind,
+        category=f"{kind}s",
+        price=bundle.price,
+        description=f'<p>{bundle.intro}</p><p><a href="{address}">What is in it</a></p>',
+        palette=bundle.palette,
+        motif=bundle.motif,
     )
 
 
@@ -100,22 +113,26 @@ def make_range(name: str, *products):
     return content
 
 
+def everything():
+    content, _ = Range.objects.get_or_create(
+        name="Everything", defaults={"includes_all_products": True}
+    )
+    return content
+
+
 def make_voucher() -> None:
     """Ten per cent off everything, for as long as this sandbox will be about."""
     if Voucher.objects.filter(code=VOUCHER).exists():
         return
-    everything, _ = Range.objects.get_or_create(
-        name="Everything", defaults={"includes_all_products": True}
-    )
     offer = ConditionalOffer.objects.create(
         name="Spring offer",
         description="10 % off the whole basket.",
         offer_type=ConditionalOffer.VOUCHER,
         condition=Condition.objects.create(
-            range=everything, type=Condition.COUNT, value=1
+            range=everything(), type=Condition.COUNT, value=1
         ),
         benefit=Benefit.objects.create(
-            range=everything, type=Benefit.PERCENTAGE, value=10
+            range=everything(), type=Benefit.PERCENTAGE, value=10
         ),
     )
     voucher = Voucher.objects.create(

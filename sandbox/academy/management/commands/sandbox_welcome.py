@@ -14,6 +14,8 @@ PLACES = {
     "/": "the site, with its courses",
     "/courses/django-foundations/": "a course: 20 credits or £240",
     "/courses/secure-by-design/": "a course that only credits buy",
+    "/paths/full-stack/": "a path of three courses: 60 credits or £600",
+    "/plans/all-access-year/": "a plan: everything for a year, for 120 credits",
     "/shop/catalogue/": "the shop, for baskets with several things",
     "/shop/dashboard/": "the shop's dashboard (staff, admin)",
     "/cms/": "the pages' editor (editor, admin)",

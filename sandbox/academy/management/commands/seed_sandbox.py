@@ -7,7 +7,13 @@ from django.db import transaction
 
 from sandbox.academy.seed import pages, people, shop
 from sandbox.academy.seed.codes import make_codes
-from sandbox.academy.seed.courses import COURSES, DJANGO
+from sandbox.academy.seed.courses import (
+    ALL_ACCESS,
+    COURSES,
+    DJANGO,
+    FULL_STACK,
+    FULL_STACK_COURSES,
+)
 
 
 class Command(BaseCommand):
@@ -28,10 +34,25 @@ def seed() -> None:
     people.make_people(home=home, folder=pages.make_folder())
     shop.make_countries()
     index = pages.make_index(home)
+    products = {course.slug: shop.make_course_product(course) for course in COURSES}
     for course in COURSES:
-        product = shop.make_course_product(course)
-        pages.make_course_page(index, course, product=product)
-        if course is DJANGO:
-            make_codes(foundations=product)
+        pages.make_course_page(index, course, product=products[course.slug])
+    make_codes(foundations=products[DJANGO.slug])
+    pages.make_path_page(
+        home,
+        FULL_STACK,
+        product=shop.make_bundle_product(
+            FULL_STACK, kind="Path", address="/paths/full-stack/"
+        ),
+        courses=[products[course.slug] for course in FULL_STACK_COURSES],
+    )
+    pages.make_plan_page(
+        home,
+        ALL_ACCESS,
+        product=shop.make_bundle_product(
+            ALL_ACCESS, kind="Plan", address="/plans/all-access-year/"
+        ),
+        content=shop.everything(),
+    )
     shop.make_handbook()
     shop.make_voucher()

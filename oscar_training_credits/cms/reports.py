@@ -1,0 +1,368 @@
+"""What editors see of training in Wagtail's admin: products, use and history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import django_filters
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
+from django.db.models.functions import Coalesce
+from django.urls import NoReverseMatch, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from oscar.core.loading import get_model
+from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
+from wagtail.admin.menu import Menu, MenuItem, SubmenuMenuItem
+from wagtail.admin.site_summary import SummaryItem
+from wagtail.admin.ui.tables import BooleanColumn, Column, DateColumn, TitleColumn
+from wagtail.admin.views.reports import ReportView
+from wagtail.permission_policies import ModelPermissionPolicy
+
+from ..credits.models import Access, RedemptionLine, TermsChange, TrainingProduct
+from ..credits.terms import Kind
+from .selling import training_page_models
+
+YES_NO = [("yes", _("Yes")), ("no", _("No"))]
+
+
+class YesNoFilter(django_filters.ChoiceFilter):
+    """Filters by something that is true or false of a row, annotated or a column."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=YES_NO, **kwargs)
+
+    def filter(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if value not in dict(YES_NO):
+            return queryset
+        return queryset.filter(**{self.field_name: value == "yes"})
+
+
+class TrainingFilterSet(WagtailFilterSet):
+    kind = django_filters.ChoiceFilter(label=_("Kind"), choices=Kind.choices)
+    credit_only = YesNoFilter(label=_("Credit-only"))
+    has_page = YesNoFilter(label=_("Has a live page"))
+    has_price = YesNoFilter(label=_("Has a price"))
+
+    class Meta:
+        model = TrainingProduct
+        fields = ["kind", "credit_only", "has_page", "has_price"]
+
+
+class ChangeFilterSet(WagtailFilterSet):
+    changed_at = django_filters.DateFromToRangeFilter(
+        label=_("Changed"), widget=DateRangePickerWidget
+    )
+
+    class Meta:
+        model = TermsChange
+        fields = ["changed_at"]
+
+
+def access_in_words(training: TrainingProduct) -> str:
+    """Return how long access lasts that is bought now."""
+    parts = []
+    if days := training.access_days:
+        parts.append(ngettext("%(days)d day", "%(days)d days", days) % {"days": days})
+    if training.access_from:
+        parts.append(_("from %(day)s") % {"day": date_format(training.access_from)})
+    if training.access_until:
+        parts.append(_("until %(day)s") % {"day": date_format(training.access_until)})
+    return ", ".join(map(str, parts)) or str(_("no end"))
+
+
+def term_name(change: TermsChange) -> str:
+    """Return what staff call the term that was changed, in the active language."""
+    if change.term == "path_courses":
+        return str(_("courses of the path"))
+    field: Any = TrainingProduct._meta.get_field(change.term)
+    return str(field.verbose_name)
+
+
+class ProductColumn(TitleColumn):
+    """The product's title, linked to the page that sells it or else to the shop."""
+
+    def __init__(self) -> None:
+        super().__init__("product", label=_("Product"), get_url=self.edit_url)
+
+    def edit_url(self, row: Any) -> str | None:
+        training = getattr(row, "training", row)
+        if page_id := getattr(row, "page_id", None):
+            return reverse("wagtailadmin_pages:edit", args=[page_id])
+        try:
+            return reverse("dashboard:catalogue-product", args=[training.product_id])
+        except NoReverseMatch:  # a site without Oscar's dashboard
+            return None
+
+
+class TrainingReport(ReportView):
+    """A report on the site's training products."""
+
+    model = TrainingProduct
+    permission_policy = ModelPermissionPolicy(TrainingProduct)
+    permission_required = "view"
+    header_icon = "tag"
+    filterset_class = TrainingFilterSet
+    is_searchable = True
+    default_ordering = "title"
+    index_url_name: str
+    index_results_url_name: str
+
+    def get_base_queryset(self) -> QuerySet[Any]:
+        return trainings()
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return self.order_queryset(self.search_queryset(self.get_base_queryset()))
+
+    def search_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        words = self.request.GET.get("q", "").strip()
+        if not words:
+            return queryset
+        return queryset.filter(
+            Q(product__title__icontains=words) | Q(product__upc__iexact=words)
+        )
+
+
+class ProductsView(TrainingReport):
+    page_title = _("Training products")
+    index_url_name = "training_credits_products"
+    index_results_url_name = "training_credits_products_results"
+    columns: ClassVar[list[Any]] = [
+        ProductColumn(),
+        Column("get_kind_display", label=_("Kind"), sort_key="kind"),
+        Column("credits", label=_("Credits"), sort_key="credits"),
+        BooleanColumn("credit_only", label=_("Credit-only")),
+        Column("money", label=_("Price in money")),
+        BooleanColumn("has_page", label=_("Live page")),
+        Column("access", label=_("Access"), accessor=access_in_words),
+    ]
+    list_export: ClassVar[list[str]] = [
+        "product.title",
+        "product.upc",
+        "kind",
+        "credits",
+        "credit_only",
+        "money",
+        "has_page",
+        "access_days",
+        "access_from",
+        "access_until",
+    ]
+    export_headings: ClassVar[dict[str, Any]] = {
+        "product.title": _("Product"),
+        "product.upc": _("UPC"),
+        "money": _("Price in money"),
+        "has_page": _("Live page"),
+    }
+
+
+class UsageView(TrainingReport):
+    page_title = _("Use of training")
+    index_url_name = "training_credits_usage"
+    index_results_url_name = "training_credits_usage_results"
+    columns: ClassVar[list[Any]] = [
+        ProductColumn(),
+        Column("orders", label=_("Orders"), sort_key="orders"),
+        Column("spent", label=_("Credits spent"), sort_key="spent"),
+        Column("learners", label=_("Learners with access"), sort_key="learners"),
+        DateColumn("last_order", label=_("Last order"), sort_key="last_order"),
+    ]
+    list_export: ClassVar[list[str]] = [
+        "product.title",
+        "product.upc",
+        "orders",
+        "spent",
+        "learners",
+        "last_order",
+    ]
+    export_headings: ClassVar[dict[str, Any]] = {
+        "product.title": _("Product"),
+        "product.upc": _("UPC"),
+        "orders": _("Orders"),
+        "spent": _("Credits spent"),
+        "learners": _("Learners with access"),
+        "last_order": _("Last order"),
+    }
+
+    def get_base_queryset(self) -> QuerySet[Any]:
+        return with_usage(trainings())
+
+
+class ChangesView(ReportView):
+    """Who changed which price or term of training, when, from what to what."""
+
+    model = TermsChange
+    permission_policy = ModelPermissionPolicy(TermsChange)
+    permission_required = "view"
+    page_title = _("Changes of prices and terms")
+    header_icon = "history"
+    filterset_class = ChangeFilterSet
+    default_ordering = "-changed_at"
+    index_url_name = "training_credits_changes"
+    index_results_url_name = "training_credits_changes_results"
+    columns: ClassVar[list[Any]] = [
+        Column("training", label=_("Product")),
+        Column("term", label=_("What"), accessor=term_name),
+        Column("before", label=_("From")),
+        Column("after", label=_("To")),
+        Column("changed_by", label=_("By")),
+        DateColumn("changed_at", label=_("When"), sort_key="changed_at"),
+    ]
+    list_export: ClassVar[list[str]] = [
+        "training",
+        "term",
+        "before",
+        "after",
+        "changed_by",
+        "changed_at",
+    ]
+
+    def get_queryset(self) -> QuerySet[Any]:
+        changes = TermsChange.objects.select_related("training__product", "changed_by")
+        return self.order_queryset(changes.order_by("-pk"))
+
+
+VIEWS: list[tuple[str, Any]] = [
+    ("products", ProductsView),
+    ("usage", UsageView),
+    ("changes", ChangesView),
+]
+
+
+def urls() -> list[Any]:
+    """Return the addresses of the reports, below Wagtail's admin."""
+    return [
+        pattern
+        for name, view in VIEWS
+        for pattern in (
+            path(f"training/{name}/", view.as_view(), name=view.index_url_name),
+            path(
+                f"training/{name}/results/",
+                view.as_view(results_only=True),
+                name=view.index_results_url_name,
+            ),
+        )
+    ]
+
+
+class ReportMenuItem(MenuItem):
+    """A report, for those who may see what it is about."""
+
+    def __init__(self, view: Any, *, order: int) -> None:
+        self.policy = view.permission_policy
+        super().__init__(
+            view.page_title,
+            reverse(view.index_url_name),
+            name=view.index_url_name.replace("_", "-"),
+            icon_name=view.header_icon,
+            order=order,
+        )
+
+    def is_shown(self, request: Any) -> bool:
+        return bool(self.policy.user_has_permission(request.user, "view"))
+
+
+def menu() -> SubmenuMenuItem:
+    items = [
+        ReportMenuItem(view, order=order) for order, (_name, view) in enumerate(VIEWS)
+    ]
+    return SubmenuMenuItem(
+        _("Training"), Menu(items=items), name="training", icon_name="tag", order=400
+    )
+
+
+class TrainingSummaryItem(SummaryItem):
+    """How many training products there are, on the home of Wagtail's admin."""
+
+    order = 400
+    template_name = "training_credits/cms/admin_summary.html"
+
+    def is_shown(self) -> bool:
+        policy = ProductsView.permission_policy
+        return bool(policy.user_has_permission(self.request.user, "view"))
+
+    def get_context_data(self, parent_context: Any) -> dict[str, Any]:
+        return {
+            "count": TrainingProduct.objects.count(),
+            "address": reverse(ProductsView.index_url_name),
+        }
+
+
+def trainings() -> QuerySet[Any]:
+    """Return the training products with what the reports list of them."""
+    StockRecord = get_model("partner", "StockRecord")
+    records = StockRecord._default_manager.filter(product=OuterRef("product"))
+    price = records.exclude(price=None).order_by("pk").values("price")[:1]
+    return TrainingProduct.objects.select_related("product").annotate(
+        title=F("product__title"),
+        money=Subquery(price),
+        has_price=Exists(records.exclude(price=None)) | Q(credits__isnull=False),
+        page_id=_page_id(),
+        has_page=_has_page(),
+    )
+
+
+def with_usage(queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """Add how often training was ordered, for how many credits, and who has access."""
+    Line = get_model("order", "Line")
+    lines = Line._default_manager.filter(product=OuterRef("product")).order_by()
+    paid = RedemptionLine.objects.filter(
+        settled_line__order_line__product=OuterRef("product")
+    ).order_by()
+    current = Access.objects.filter(training=OuterRef("pk")).order_by()
+    return queryset.annotate(
+        orders=_one(lines, "product", Count("order", distinct=True)),
+        spent=_one(
+            paid,
+            "settled_line__order_line__product",
+            Sum(F("credits") - F("refunded")),
+        ),
+        learners=_one(
+            current.current(timezone.now()),
+            "training",
+            Count("learner", distinct=True),
+        ),
+        last_order=Subquery(
+            lines.values("product")
+            .annotate(last=Max("order__date_placed"))
+            .values("last")
+        ),
+    )
+
+
+def _one(queryset: QuerySet[Any], by: str, number: Any) -> Any:
+    counted = queryset.values(by).annotate(number=number).values("number")
+    return Coalesce(Subquery(counted), 0)
+
+
+def _live_pages() -> Iterable[QuerySet[Any]]:
+    for model in training_page_models():
+        pages = model._default_manager.filter(live=True, product=OuterRef("product"))
+        yield pages.order_by("pk")
+
+
+def _page_id() -> Any:
+    ids = [Subquery(pages.values("pk")[:1]) for pages in _live_pages()]
+    nothing = Value(None, output_field=IntegerField())
+    return Coalesce(nothing, nothing, *ids, output_field=IntegerField())
+
+
+def _has_page() -> Any:
+    found: Any = Q(pk__in=[])
+    for pages in _live_pages():
+        found |= Exists(pages)
+    return found

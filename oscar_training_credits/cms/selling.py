@@ -1,0 +1,69 @@
+"""What becomes of a product of the shop when pages that sell it come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from wagtail.models import Page
+
+from ..shop.sale import put_on_sale, take_off_sale
+from ..shop.training import sell_as_training
+from .models import TrainingPageMixin
+
+
+def training_page_models() -> Iterator[type[Any]]:
+    for model in apps.get_models():
+        if issubclass(model, TrainingPageMixin) and issubclass(model, Page):
+            yield model
+
+
+def live_pages(product: Any) -> Iterator[Any]:
+    """Yield the live pages that sell `product`: one query for each page model."""
+    for model in training_page_models():
+        yield from model._default_manager.filter(product=product, live=True)
+
+
+def rival(page: Any) -> Any:
+    """Return another live page that sells the same product, or None.
+
+    Aliases and translations of the same page are no rivals.
+    """
+    for other in live_pages(page.product):
+        is_same = other.pk == page.pk or other.translation_key == page.translation_key
+        if not is_same and not other.alias_of_id:
+            return other
+    return None
+
+
+def publish_terms(page: Any, *, by: Any) -> None:
+    """Make a page's terms the live ones, and put its product on sale.
+
+    Of a page and its translations only the one where terms are edited sets them.
+    A product that staff took off sale while the page was live stays so.
+    """
+    if page.product and not page.alias_of_id and page.terms_page() is None:
+        sell_as_training(page.product, by=by, **page.terms)
+    if not page.alias_of_id:
+        update_translations(page)
+    if page.product and not page.was_selling:
+        put_on_sale(page.product)
+
+
+def update_translations(page: Any) -> None:
+    """Let the translations of a page sell what it sells now."""
+    newer = type(page)._default_manager.filter(
+        translation_key=page.translation_key, alias_of=None, pk__gt=page.pk
+    )
+    if page.terms_page() is None:
+        for translation in newer:
+            translation.take_terms_of(page)
+            names = ["product", *page.terms]
+            translation.save(clean=False, update_fields=names)
+
+
+def take_down(page: Any) -> None:
+    """Take the product of an unpublished page off sale, if no other page sells it."""
+    if page.product and all(other.pk == page.pk for other in live_pages(page.product)):
+        take_off_sale(page.product)

@@ -1,0 +1,36 @@
+"""Tell the site's granter of access given, changed and ended."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+
+from ...conf import settings
+from ...credits import deliveries
+
+
+class Command(BaseCommand):
+    help = (
+        "Tell the granter of access given, changed and ended that it does not know of"
+        " yet. Run it every minute; silent if there is nothing to tell."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--existing",
+            action="store_true",
+            help="first note the access that was given before there was a granter",
+        )
+
+    def handle(self, **options: Any) -> None:
+        if not settings.ACCESS_GRANTER:
+            raise CommandError(_("TRAINING_CREDITS_ACCESS_GRANTER is not set."))
+        if options["existing"]:
+            deliveries.write_existing()
+        done = deliveries.deliver_due()
+        if done.arrived or done.failed:
+            text = _("Arrived: %(arrived)d. Failed: %(failed)d.")
+            self.stdout.write(text % {"arrived": done.arrived, "failed": done.failed})

@@ -1,0 +1,4 @@
+from ..loading import extended
+
+BasketSerializer = extended("serializers.basket", "BasketSerializer")
+BasketLineSerializer = extended("serializers.basket", "BasketLineSerializer")

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from .basket import AppliedCodesView, AppliedCodeView
+
+app_name = "training_credits_api"
+
+urlpatterns = [
+    path("basket/credit-codes/", AppliedCodesView.as_view(), name="codes"),
+    path("basket/credit-codes/<int:code_id>/", AppliedCodeView.as_view(), name="code"),
+]

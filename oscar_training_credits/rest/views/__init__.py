@@ -1,0 +1,1 @@
+"""Where django-oscar-api's own loader looks for views, under its own names."""

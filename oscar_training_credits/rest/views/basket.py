@@ -1,0 +1,3 @@
+from ..loading import extended
+
+AddVoucherView = extended("views.basket", "AddVoucherView")

@@ -1,0 +1,3 @@
+from ..loading import extended
+
+CheckoutView = extended("views.checkout", "CheckoutView")

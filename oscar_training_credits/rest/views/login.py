@@ -1,0 +1,3 @@
+from ..loading import extended
+
+LoginView = extended("views.login", "LoginView")

@@ -1,0 +1,55 @@
+"""Putting training products on sale and taking them off: Oscar's `is_public`.
+
+What was bought stays: access, orders and the terms are not touched.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from oscar.core.loading import get_model
+
+
+def put_on_sale(product: Any) -> None:
+    """Let `product` be found and bought in the shop."""
+    _set_public(product, is_public=True)
+
+
+def take_off_sale(product: Any) -> None:
+    """Take `product` out of the shop's lists, and let nobody buy it.
+
+    Those who have it keep it, and it can be put on sale again.
+    """
+    _set_public(product, is_public=False)
+
+
+@transaction.atomic
+def _set_public(product: Any, *, is_public: bool) -> None:
+    Product = get_model("catalogue", "Product")
+    current = Product._default_manager.select_for_update().get(pk=product.pk)
+    if current.is_public != is_public:
+        current.is_public = is_public
+        # Saved, not updated, so that the shop's search hears of it.
+        current.save(update_fields=["is_public", "date_updated"])
+    product.is_public = is_public
+
+
+def new_product(title: str, product_class: Any) -> Any:
+    """Return a product that is not on sale yet, and not saved either."""
+    Product = get_model("catalogue", "Product")
+    return Product(title=title, product_class=product_class, is_public=False)
+
+
+@transaction.atomic
+def create_product(*, title: str, product_class: Any, partner: Any, price: Any) -> Any:
+    """Return a saved product that is not on sale yet, with a stock record.
+
+    `price` is in the shop's currency; None if only credits are to pay for it.
+    """
+    product = new_product(title, product_class)
+    product.save()
+    product.stockrecords.create(
+        partner=partner, partner_sku=f"training-{product.pk}", price=price
+    )
+    return product

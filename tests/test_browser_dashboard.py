@@ -1,0 +1,103 @@
+"""The dashboard's pages of access, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings as django_settings
+from django.test import Client
+
+from oscar_training_credits import api
+from oscar_training_credits.credits import deliveries
+from oscar_training_credits.exceptions import DeliveryFailed
+from oscar_training_credits.test.factories import make_learner, make_training
+
+from . import granters
+from .granters import granter
+from .test_browser import WAYS, assert_accessible
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SIZES = {name: WAYS[name] for name in ("desktop", "phone")}
+
+
+@pytest.fixture(params=SIZES.values(), ids=SIZES)
+def browser_context_args(browser_context_args, request):
+    return {**browser_context_args, **request.param}
+
+
+@pytest.fixture(autouse=True)
+def logged_in(context, live_server):
+    boss = make_learner(email="boss@example.com", is_staff=True, is_superuser=True)
+    client = Client()
+    client.login(username=boss.email, password="password")
+    name = django_settings.SESSION_COOKIE_NAME
+    value = client.cookies[name].value
+    context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
+
+
+@pytest.fixture
+def with_granter(settings):
+    granter.heard.clear()
+    granter.fail(DeliveryFailed("The learning system answered 500."))
+    settings.TRAINING_CREDITS_ACCESS_GRANTER = granters.PATH
+
+
+def assert_ours_is_accessible(page):
+    page.wait_for_load_state()  # with its style sheets
+    # The menu around it is Oscar's.
+    assert_accessible(page, ".page-content")
+    fits = "document.documentElement.scrollWidth <= window.innerWidth"
+    assert page.evaluate(fits)
+
+
+def test_staff_give_extend_and_end_access(page):
+    make_learner(email="lee@acme.example", first_name="Lee", last_name="Learner")
+    make_training("Django Foundations", access_days=10)
+    page.goto("/training/dashboard/access/")
+    assert_ours_is_accessible(page)
+
+    page.get_by_role("link", name="Give access").click()
+    page.get_by_label("E-mail address of the learner").fill("nobody@acme.example")
+    page.get_by_label("Training", exact=False).select_option(index=1)
+    page.get_by_label("Reason").fill("Goodwill")
+    page.get_by_role("button", name="Give access").click()
+    page.get_by_text("Nobody has an account with this address.").wait_for()
+    assert_ours_is_accessible(page)
+    page.get_by_label("E-mail address of the learner").fill("lee@acme.example")
+    page.get_by_role("button", name="Give access").click()
+    page.get_by_text("Access was given.").wait_for()
+    assert_ours_is_accessible(page)
+
+    page.get_by_role("link", name="Extend…").click()
+    page.get_by_label("New last day").fill("2099-12-31")
+    page.get_by_label("Reason").fill("They were ill.")
+    assert_ours_is_accessible(page)
+    page.get_by_role("button", name="Extend access").click()
+    page.get_by_text("Access was extended.").wait_for()
+
+    page.get_by_role("link", name="End…", exact=True).click()
+    page.get_by_role("heading", name="End access now?").wait_for()
+    page.get_by_label("Reason").fill("They left.")
+    assert_ours_is_accessible(page)
+    page.get_by_role("button", name="End access now").click()
+    page.get_by_text("Access has ended.").wait_for()
+
+    page.goto("/training/dashboard/access/?state=ended")
+    page.get_by_role("link", name="Lee Learner").wait_for()
+    assert_ours_is_accessible(page)
+
+
+def test_staff_try_again(page, with_granter):
+    learner = make_learner(first_name="Lee", last_name="Learner")
+    access = api.give_access(learner, make_training("Security"), reason="Goodwill")
+    page.goto("/training/dashboard/deliveries/")
+    page.get_by_text("The learning system answered 500.").wait_for()
+    assert_ours_is_accessible(page)
+
+    granter.recover()
+    page.get_by_role("button", name="Try again: Security, Lee Learner").click()
+
+    page.get_by_text("It has arrived.").wait_for()
+    page.get_by_text("Nothing found.").wait_for()
+    assert granter.heard[-1].access == access
+    assert deliveries.deliver_due().failed == 0

@@ -1,0 +1,571 @@
+"""The life of a training page, and what becomes of what it sells."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import override
+from oscar.core.loading import get_model
+from wagtail.models import Locale
+
+from oscar_training_credits import api
+from oscar_training_credits.cms.content import course_pages
+from oscar_training_credits.credits.models import TermsChange, TrainingProduct
+from oscar_training_credits.test.factories import (
+    make_code,
+    make_learner,
+    make_product,
+    make_training,
+)
+from sandbox.academy.models import CourseIndexPage, CoursePage
+
+from .editors import Editor, admin, chooser, complaints, streams, terms_of
+from .pages import make_course
+from .shop import Learner, text_of, words
+
+Product = get_model("catalogue", "Product")
+ProductClass = get_model("catalogue", "ProductClass")
+Partner = get_model("partner", "Partner")
+Range = get_model("offer", "Range")
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def editor():
+    return Editor()
+
+
+@pytest.fixture
+def everything():
+    return Range.objects.create(name="Everything", includes_all_products=True)
+
+
+def is_on_sale(product):
+    """Tell whether a learner who knows the address can put it into a basket."""
+    learner = Learner(make_learner())
+    learner.add(product)
+    return learner.client.get("/").wsgi_request.basket.num_items == 1
+
+
+# Paths and plans
+
+
+def test_an_editor_sells_a_path(editor):
+    first, second = make_training("First"), make_training("Second")
+    page = make_course(make_product("A path"))
+
+    editor.publish(page, kind="path", credits="60", **streams([second, first]))
+
+    path = TrainingProduct.objects.get(product=page.product)
+    assert path.kind == "path"
+    assert path.listed_courses() == (second, first)
+
+
+def test_an_editor_sells_a_plan(editor, everything):
+    page = make_course(make_product("A plan"))
+
+    editor.publish(page, kind="plan", plan_content=everything.pk, credits="120")
+
+    plan = TrainingProduct.objects.get(product=page.product)
+    assert (plan.kind, plan.plan_content) == ("plan", everything)
+
+
+def test_what_only_another_kind_needs_is_dropped(editor, course, everything):
+    listed = streams([make_training()])
+
+    editor.publish(course, plan_content=everything.pk, **listed)
+
+    assert course.training.plan_content is None
+    assert (course.plan_content, len(course.path_courses)) == (None, 0)
+
+
+def test_the_list_of_a_path_is_a_draft_until_it_is_published(editor):
+    first, second = make_training("First"), make_training("Second")
+    page = make_course(make_product("A path"))
+    editor.publish(page, kind="path", credits="60", **streams([first]))
+
+    editor.save(page, **streams([second]))
+
+    assert page.training.listed_courses() == (first,)
+    draft = page.get_latest_revision_as_object()
+    assert draft.terms["path_courses"] == (second,)
+
+
+def test_a_path_can_not_contain_itself(editor, course):
+    response = editor.publish(course, kind="path", **streams([course.training]))
+
+    assert complaints(response) == {"path_courses": ["A path can't contain itself."]}
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"kind": "plan"}, "plan_content"),
+        ({"kind": "path"}, "path_courses"),
+        ({"access_days": "3", "access_until": "2027-01-01"}, "access_days"),
+        (
+            {"access_from": "2027-01-02", "access_until": "2027-01-01"},
+            "access_until",
+        ),
+        ({"access_from": "soon"}, "access_from"),
+        ({"kind": "bundle"}, "kind"),
+        ({"credit_only": "on", "credits": ""}, "credits"),
+    ],
+    ids=str,
+)
+def test_terms_that_make_no_sense_are_refused_at_their_field(
+    editor, course, typed, field
+):
+    response = editor.publish(course, **typed)
+
+    assert list(complaints(response)) == [field]
+    assert terms_of(course.product) == (20, False, None)
+
+
+def test_a_course_of_a_path_can_not_become_a_path(editor, course):
+    make_training("A path", kind="path", path_courses=(course.training,))
+    listed = streams([make_training("Another")])
+
+    response = editor.publish(course, kind="path", **listed)
+
+    assert list(complaints(response)) == ["kind"]
+
+
+def test_a_draft_may_be_unfinished(editor, course):
+    response = editor.save(course, kind="plan", credit_only="on", credits="")
+
+    assert response.status_code == 302
+    assert terms_of(course.product) == (20, False, None)
+
+
+# On sale and off
+
+
+def test_a_scheduled_page_sells_nothing_until_it_is_live(editor):
+    product = make_product()
+    page = make_course(None)
+    page.unpublish()
+    tomorrow = timezone.now() + timedelta(days=1)
+
+    editor.publish(
+        page,
+        product=product.pk,
+        credits="20",
+        go_live_at=f"{tomorrow:%Y-%m-%d %H:%M}",
+    )
+
+    assert not TrainingProduct.objects.exists()
+
+
+def test_publishing_is_on_record_with_who_did_it(editor, course):
+    TermsChange.objects.all().delete()
+
+    editor.publish(course, credits="35")
+
+    change = TermsChange.objects.get()
+    assert (change.term, change.before, change.after) == ("credits", "20", "35")
+    assert change.changed_by == editor.user
+
+
+def test_an_unpublished_page_takes_its_product_off_sale(editor, course):
+    learner = Learner(make_learner())
+    api.give_access(learner.user, course.training, reason="Goodwill")
+
+    editor.client.post(admin("unpublish", course.pk))
+
+    assert not is_on_sale(course.product)
+    assert api.may_see(learner.user, course.training)
+    assert terms_of(course.product) == (20, False, None)
+
+
+def test_whoever_has_what_is_off_sale_is_sent_to_a_page_that_is_there(editor, course):
+    learner = Learner(make_learner())
+    api.give_access(learner.user, course.training, reason="Goodwill")
+    editor.client.post(admin("unpublish", course.pk))
+
+    training = TrainingProduct.objects.get()
+    link = course_pages([training])[training.pk]
+
+    assert learner.client.get(link).status_code == 200
+
+
+def test_what_is_in_a_basket_can_not_be_bought_once_it_is_off_sale(editor, course):
+    learner = Learner(make_learner())
+    make_code(100, text="ACME-TEAM")
+    learner.add(course.product)
+    learner.apply("ACME-TEAM")
+    shown = learner.preview()
+
+    editor.client.post(admin("unpublish", course.pk))
+    learner.place(shown)
+
+    assert learner.order() is None
+
+
+def test_publishing_again_puts_it_on_sale_again(editor, course):
+    editor.client.post(admin("unpublish", course.pk))
+
+    editor.publish(course)
+
+    assert is_on_sale(course.product)
+
+
+def test_what_staff_took_off_sale_stays_off_when_a_word_is_corrected(editor, course):
+    Product.objects.update(is_public=False)
+
+    editor.publish(course, intro="Now without a typing slip.")
+
+    assert not is_on_sale(course.product)
+
+
+@pytest.mark.parametrize("way", ["expires", "is deleted"])
+def test_a_page_that_goes_takes_its_product_off_sale(editor, course, way):
+    if way == "expires":
+        past = timezone.now() - timedelta(minutes=1)
+        CoursePage.objects.filter(pk=course.pk).update(expire_at=past)
+        call_command("publish_scheduled")
+    else:
+        editor.client.post(admin("delete", course.pk))
+
+    assert not is_on_sale(course.product)
+
+
+def test_a_deleted_draft_leaves_what_the_shop_sells(editor):
+    product = make_training().product
+    draft = make_course(None)
+    draft.unpublish()
+    editor.save(draft, product=product.pk)
+
+    editor.client.post(admin("delete", draft.pk))
+
+    assert is_on_sale(product)
+
+
+def test_moving_a_page_changes_nothing(editor, course):
+    TermsChange.objects.all().delete()
+    home = course.get_parent().get_parent()
+    elsewhere = home.add_child(instance=CourseIndexPage(title="More", intro="More"))
+
+    editor.client.post(admin("move_confirm", course.pk, elsewhere.pk))
+
+    course.refresh_from_db()
+    assert course.get_parent().pk == elsewhere.pk
+    assert is_on_sale(course.product)
+    assert not TermsChange.objects.exists()
+
+
+# Copies and aliases
+
+
+def copy(editor, page, **options):
+    editor.client.post(
+        admin("copy", page.pk),
+        {
+            "new_title": "A copy",
+            "new_slug": "copy",
+            "new_parent_page": page.get_parent().pk,
+            **options,
+        },
+    )
+    return CoursePage.objects.get(slug="copy")
+
+
+def test_a_copy_begins_without_the_product(editor, course):
+    copied = copy(editor, course, publish_copies="on")
+
+    assert copied.live
+    assert copied.product is None
+    assert copied.get_latest_revision_as_object().product is None
+    assert (copied.credits, terms_of(course.product)) == (20, (20, False, None))
+
+
+def test_a_product_is_not_sold_on_two_live_pages(editor, course):
+    other = make_course(None)
+
+    response = editor.publish(other, product=course.product_id, credits="50")
+
+    assert list(complaints(response)) == ["product"]
+    link = f'<a href="{admin("edit", course.pk)}">{course.title}</a>'
+    assert f"The page “{link}” sells this product already" in text_of(response)
+    assert terms_of(course.product) == (20, False, None)
+
+
+def test_a_draft_may_have_the_product_of_another_page(editor, course):
+    other = make_course(None)
+
+    response = editor.save(other, product=course.product_id)
+
+    assert response.status_code == 302
+
+
+def test_a_product_moves_to_another_page(editor, course):
+    other = make_course(None)
+    editor.client.post(admin("unpublish", course.pk))
+
+    editor.publish(other, product=course.product_id, credits="50")
+
+    assert terms_of(course.product) == (50, False, None)
+    assert is_on_sale(course.product)
+
+
+def test_an_alias_follows_its_page(editor, course):
+    alias = copy(editor, course, alias="on")
+    assert alias.alias_of_id == course.pk
+
+    response = editor.publish(course, credits="35")
+
+    alias.refresh_from_db()
+    assert response.status_code == 302
+    assert (alias.product, alias.credits) == (course.product, 35)
+    assert terms_of(course.product) == (35, False, None)
+
+
+def test_an_alias_is_not_on_sale_without_its_page(editor, course):
+    copy(editor, course, alias="on")
+
+    editor.client.post(admin("unpublish", course.pk))
+
+    assert not is_on_sale(course.product)
+
+
+# Translations
+
+
+@pytest.fixture
+def french(settings):
+    settings.WAGTAIL_I18N_ENABLED = True
+    settings.WAGTAIL_CONTENT_LANGUAGES = [("en-gb", "English"), ("fr", "French")]
+    return Locale.objects.create(language_code="fr")
+
+
+@pytest.fixture
+def translation(editor, course, french):
+    """A French page, made by the editor's own button, and still a draft."""
+    for page in course.get_ancestors().filter(depth__gt=1).specific():
+        page.copy_for_translation(french, alias=True)
+    address = reverse("simple_translation:submit_page_translation", args=[course.pk])
+    response = editor.client.post(address, {"locales": [french.pk]})
+    page = CoursePage.objects.get(locale=french)
+    assert response.url == admin("edit", page.pk)
+    editor.user.groups.first().page_permissions.update(page=page.get_root())
+    return page
+
+
+def test_a_translation_sells_the_same_on_the_same_terms(editor, course, translation):
+    assert (translation.product, translation.credits) == (course.product, 20)
+
+    response = editor.publish(translation, title="Fondations")
+
+    assert response.status_code == 302
+    assert translation.live
+    assert terms_of(course.product) == (20, False, None)
+
+
+def test_the_terms_of_a_translation_are_edited_at_its_source(
+    editor, course, translation
+):
+    shown = text_of(editor.client.get(admin("edit", translation.pk)))
+
+    assert "sells the same product on the same terms as" in words(shown)
+    assert f'href="{admin("edit", course.pk)}"' in shown
+    assert "credits" not in editor.form(translation)
+    assert "It sells the same" not in text_of(
+        editor.client.get(admin("edit", course.pk))
+    )
+
+
+def test_publishing_a_translation_changes_no_terms(editor, course, translation):
+    editor.save(translation)
+    editor.publish(course, credits="35")
+
+    editor.publish(translation, credits="99")
+
+    assert terms_of(course.product) == (35, False, None)
+    assert translation.credits == 35
+
+
+def test_a_translation_follows_its_source(editor, course, translation):
+    editor.publish(translation)
+    other = make_product("Another")
+
+    editor.publish(course, credits="35", product=other.pk)
+
+    translation.refresh_from_db()
+    assert (translation.product, translation.credits) == (other, 35)
+
+
+def test_learners_are_sent_to_the_page_in_their_language(editor, course, translation):
+    editor.publish(translation, slug="fondations")
+
+    links = []
+    for language in ("en-gb", "fr"):
+        with override(language):
+            links += course_pages([course.training]).values()
+
+    assert links == [course.url, translation.url]
+
+
+def test_a_product_is_on_sale_while_a_translation_sells_it(editor, course, translation):
+    editor.publish(translation)
+
+    editor.client.post(admin("unpublish", course.pk))
+    assert is_on_sale(course.product)
+    editor.client.post(admin("unpublish", translation.pk))
+
+    assert not is_on_sale(course.product)
+
+
+def test_a_translation_whose_source_is_gone_has_terms_of_its_own(
+    editor, course, translation
+):
+    editor.publish(translation)
+    editor.client.post(admin("delete", course.pk))
+    assert is_on_sale(translation.product)
+
+    editor.publish(translation, credits="35")
+
+    assert terms_of(translation.product) == (35, False, None)
+
+
+# Two editors at once
+
+
+def test_what_another_editor_published_meanwhile_is_not_undone(editor, course):
+    stale = editor.form(course)
+    Editor().publish(course, credits="35")
+
+    response = editor.client.post(
+        admin("edit", course.pk), {**stale, "action-publish": "1", "intro": "Mine"}
+    )
+
+    assert "Somebody has published “35” here" in complaints(response)["credits"][0]
+    assert terms_of(course.product) == (35, False, None)
+    again = editor.read_form(response)
+    editor.client.post(admin("edit", course.pk), {**again, "action-publish": "1"})
+    assert terms_of(course.product) == (20, False, None)
+
+
+def test_a_stale_draft_is_refused_as_well(editor, course):
+    stale = editor.form(course)
+    api.sell_as_training(course.product, credits=20, credit_only=True)
+
+    response = editor.client.post(admin("edit", course.pk), stale)
+
+    assert list(complaints(response)) == ["credit_only"]
+
+
+def test_editors_who_change_the_same_to_the_same_are_not_bothered(editor, course):
+    stale = editor.form(course)
+    Editor().publish(course, credits="35")
+
+    response = editor.client.post(
+        admin("edit", course.pk), {**stale, "action-publish": "1", "credits": "35"}
+    )
+
+    assert response.status_code == 302
+
+
+# Making a product in the page editor
+
+
+def create(editor, **typed):
+    response = editor.client.post(chooser("create"), typed)
+    return response.json() if response.status_code == 200 else response
+
+
+@pytest.fixture
+def shop(db):
+    made = ProductClass.objects.create(
+        name="Course", requires_shipping=False, track_stock=False
+    )
+    ProductClass.objects.create(name="Book", requires_shipping=True)
+    return {"product_class": made.pk, "partner": Partner.objects.create(name="Us").pk}
+
+
+def test_an_editor_makes_a_product_that_is_sold_once_published(editor, shop):
+    page = make_course(None)
+
+    made = create(editor, title="New", price="240.00", **shop)
+
+    product = Product.objects.get(pk=made["result"]["id"])
+    record = product.stockrecords.get()
+    assert (str(record.price), record.price_currency) == ("240.00", "GBP")
+    assert not product.is_shipping_required
+    assert not product.is_public
+    editor.publish(page, product=product.pk, credits="20")
+    assert is_on_sale(product)
+
+
+def test_a_product_for_credits_alone_is_made_without_a_price(editor, shop):
+    page = make_course(None)
+    made = create(editor, title="New", price="", **shop)
+
+    editor.publish(page, product=made["result"]["id"], credits="20", credit_only="on")
+
+    assert is_on_sale(page.product)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"title": ""}, "This field is required."),
+        ({"price": "-1"}, "greater than or equal to 0"),
+        ({"price": "9" * 30}, "no more than 12 digits"),
+        ({"price": "ten"}, "Enter a number."),
+        ({"product_class": ""}, "This field is required."),
+        ({"product_class": "999"}, "Select a valid choice"),
+    ],
+    ids=str,
+)
+def test_a_product_that_can_not_be_made_is_answered(editor, shop, typed, said):
+    answer = create(editor, **{"title": "New", "price": "1.00", **shop, **typed})
+
+    assert answer["step"] == "reshow_creation_form"
+    assert said in words(answer["htmlFragment"])
+    assert not Product.objects.exists()
+
+
+def test_a_shop_without_product_class_and_partner_says_what_is_lacking(editor):
+    answer = create(editor, title="New")
+
+    assert 'id="id_title"' not in answer["htmlFragment"]  # which the page has
+    said = words(answer["htmlFragment"])
+    assert "The shop has no product type that needs no shipping" in said
+    assert "The shop has no partner" in said
+
+
+def test_only_who_may_add_products_makes_them(editor, shop):
+    editor.user.groups.first().permissions.filter(codename="add_product").delete()
+
+    assert create(editor, title="New", **shop).status_code == 302
+    assert not Product.objects.exists()
+
+
+def test_a_path_lists_courses_only(editor):
+    make_training("A course")
+    make_training("A path", kind="path", path_courses=(make_training("Listed"),))
+    make_product("A book")
+
+    shown = editor.client.get(reverse("training_course_chooser:choose_results"))
+
+    assert {"A course", "Listed"} == {
+        title
+        for title in ("A course", "A path", "Listed", "A book")
+        if title in words(text_of(shown))
+    }
+
+
+def test_a_plan_is_a_range_that_is_not_computed(editor, everything):
+    Range.objects.create(name="Computed", proxy_class="somewhere.Range")
+
+    shown = editor.client.get(
+        reverse("training_range_chooser:choose_results"), {"q": "e"}
+    )
+
+    assert "Everything" in words(text_of(shown))
+    assert "Computed" not in words(text_of(shown))

@@ -1,0 +1,200 @@
+"""Training in Wagtail's admin: what there is, how it is used, what was changed."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+from django.urls import reverse
+
+from oscar_training_credits.shop.training import sell_as_training
+from oscar_training_credits.test.factories import (
+    make_code,
+    make_learner,
+    make_product,
+    make_training,
+)
+
+from .orders import place_order
+from .pages import make_course
+from .shop import text_of, words
+
+pytestmark = pytest.mark.django_db
+
+VIEW = ["access_admin", "view_trainingproduct", "view_termschange"]
+
+
+def editor(*codenames: str) -> Client:
+    """Return a browser of an editor who has these permissions."""
+    user = make_learner(is_staff=True)
+    group = Group.objects.create(name=f"Editors {user.pk}")
+    group.permissions.set(Permission.objects.filter(codename__in=codenames))
+    user.groups.add(group)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def client():
+    return editor(*VIEW)
+
+
+def report(client, name, **query):
+    return client.get(reverse(f"training_credits_{name}"), query)
+
+
+def rows(response) -> list[dict[str, str]]:
+    return list(csv.DictReader(b"".join(response).decode().splitlines()))
+
+
+@pytest.fixture
+def trainings(course):
+    unpriced = make_training("Nothing", credits=None)
+    unpriced.product.stockrecords.update(price=None)
+    return {
+        "with a page": course.training,
+        "credit-only": make_training("Secure", credits=35, credit_only=True),
+        "for money": make_training("Money", credits=None),
+        "without a price": unpriced,
+        "path": make_training("Path", kind="path", path_courses=(course.training,)),
+    }
+
+
+FILTERS = [
+    ({"has_page": "yes"}, {"with a page"}),
+    (
+        {"has_page": "no", "kind": "course"},
+        {"credit-only", "for money", "without a price"},
+    ),
+    ({"credit_only": "yes"}, {"credit-only"}),
+    ({"has_price": "no"}, {"without a price"}),
+    ({"kind": "path"}, {"path"}),
+    ({"q": "secure"}, {"credit-only"}),
+    ({"kind": "plan"}, set()),
+]
+
+
+@pytest.mark.parametrize(("query", "expected"), FILTERS)
+def test_training_products_are_listed_and_filtered(client, trainings, query, expected):
+    found = rows(report(client, "products", export="csv", **query))
+
+    titles = {name: training.product.title for name, training in trainings.items()}
+    assert {row["Product"] for row in found} == {titles[name] for name in expected}
+
+
+def test_the_list_shows_price_page_and_access(client, course):
+    sell_as_training(course.product, credits=20, access_days=30)
+
+    page = text_of(report(client, "products"))
+
+    assert reverse("wagtailadmin_pages:edit", args=[course.pk]) in page
+    assert "30 days" in words(page)
+    assert "Course" in words(page)
+
+
+def test_a_product_without_a_page_leads_to_the_shop(client):
+    training = make_training("Alone")
+
+    page = text_of(report(client, "products"))
+
+    assert reverse("dashboard:catalogue-product", args=[training.product_id]) in page
+
+
+def test_the_use_of_training_is_counted(client):
+    course, other = make_training("Used", credits=20), make_training("Unused")
+    make_code(100, text="ACME-TEAM-2026")
+    for _ in range(2):
+        place_order(make_learner(), (course.product, 1), text="ACME-TEAM-2026")
+    place_order(make_learner(), (course.product, 1))
+
+    found = rows(report(client, "usage", export="csv"))
+
+    used, unused = sorted(found, key=lambda row: row["Product"], reverse=True)
+    assert (used["Orders"], used["Credits spent"]) == ("3", "40")
+    assert used["Learners with access"] == "3"
+    assert used["Last order"]
+    assert (unused["Product"], unused["Orders"]) == (other.product.title, "0")
+
+
+def test_the_use_is_sorted_by_what_is_asked(client):
+    course = make_training("Zebra")
+    make_training("Ant")
+    place_order(make_learner(), (course.product, 1))
+
+    page = words(text_of(report(client, "usage", ordering="-orders")))
+
+    assert page.index("Zebra") < page.index("Ant")
+
+
+def test_the_history_says_who_changed_what_from_what_to_what(client):
+    boss = make_learner(username="boss")
+    product = make_product("Course")
+    sell_as_training(product, credits=20)
+
+    sell_as_training(product, credits=35, by=boss)
+
+    page = words(text_of(report(client, "changes")))
+    assert "credits 20 35 boss" in page
+
+
+@pytest.mark.parametrize("name", ["products", "usage", "changes"])
+@pytest.mark.parametrize("export", ["csv", "xlsx"])
+def test_every_report_can_be_exported(client, course, name, export):
+    response = report(client, name, export=export)
+
+    assert response.status_code == 200
+    assert b"".join(response)
+
+
+def test_reports_are_for_those_who_may_see_them():
+    without = editor("access_admin")
+    home = text_of(without.get(reverse("wagtailadmin_home")))
+    assert "/training/products/" not in home
+
+    for name in ("products", "usage", "changes"):
+        assert report(without, name).status_code == 302
+
+
+def test_the_home_counts_training_products(client, course):
+    home = text_of(client.get(reverse("wagtailadmin_home")))
+
+    assert "1 Training product" in words(home)
+    assert reverse("training_credits_products") in home
+    assert reverse("training_credits_changes") in home
+
+
+def test_a_group_can_be_given_the_permissions():
+    client = editor("access_admin")
+    boss = make_learner(is_superuser=True, is_staff=True)
+    client.force_login(boss)
+
+    page = words(text_of(client.get(reverse("wagtailusers_groups:add"))))
+
+    assert "training product" in page.lower()
+
+
+def test_fifty_products_cost_as_many_queries_as_one(
+    client, django_assert_max_num_queries
+):
+    make_training()
+    report(client, "usage")
+    for _ in range(49):
+        make_training()
+
+    with django_assert_max_num_queries(20):
+        report(client, "usage")
+    with django_assert_max_num_queries(20):
+        report(client, "products")
+
+
+def test_every_page_counts(client):
+    first, second = make_product("One"), make_product("Two")
+    make_course(first, credits=20)
+    make_course(second, credits=20)
+
+    found = rows(report(client, "products", export="csv", has_page="yes"))
+
+    assert len(found) == 2
