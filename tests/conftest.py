@@ -119,17 +119,24 @@ def django_db_keepdb(
 def django_db_setup(
     django_db_setup: None, django_db_blocker, migrated_sqlite: Path | None
 ) -> None:
-    if migrated_sqlite is None or migrated_sqlite.exists():
+    if migrated_sqlite is None:
         return
+    with django_db_blocker.unblock():
+        if not migrated_sqlite.exists():
+            keep_migrated(migrated_sqlite)
+        databases.spread_keys()
+
+
+def keep_migrated(file: Path) -> None:
     from django.db import connection
     from django.db.migrations.recorder import MigrationRecorder
 
-    unfinished = migrated_sqlite.with_suffix(f".{os.getpid()}")
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
+    unfinished = file.with_suffix(f".{os.getpid()}")
+    with connection.cursor() as cursor:
         if MigrationRecorder(connection).has_table():
             cursor.execute("VACUUM INTO %s", [str(unfinished)])
-            unfinished.replace(migrated_sqlite)
-    keep_newest(migrated_sqlite.parent)
+            unfinished.replace(file)
+    keep_newest(file.parent)
 
 
 def keep_newest(folder: Path) -> None:

@@ -292,6 +292,16 @@ def test_access_is_current_from_its_start_up_to_its_end(
     assert Access.objects.current(NOW).exists() is current
 
 
+@pytest.mark.parametrize(
+    ("ends_at", "has_ended"), [(None, False), (1, False), (0, True), (-1, True)]
+)
+def test_access_has_ended_from_its_end_on(ends_at, has_ended):
+    tick = timedelta(microseconds=1)
+    access = Access(ends_at=None if ends_at is None else NOW + ends_at * tick)
+
+    assert access.has_ended(NOW) is has_ended
+
+
 def test_another_learner_sees_nothing(given, training):
     given((-1, None))
     other = make_learner()

@@ -277,6 +277,16 @@ def _():
     return change(entry("refund"), refund_id=None)
 
 
+@damage("entries_are_of_their_kind", "a refund that is called a release")
+def _():
+    return change(entry("refund"), kind="release")
+
+
+@damage("entries_are_of_their_kind", "a release that is called a refund")
+def _():
+    return change(entry("release"), kind="refund")
+
+
 @damage("entries_are_of_their_kind", "an unknown kind")
 def _():
     return change(entry("grant"), kind="gift")

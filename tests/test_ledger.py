@@ -9,6 +9,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.models import F, ProtectedError, Sum
 from django.db.models.signals import pre_save
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from oscar_training_credits import api
@@ -386,6 +387,54 @@ def test_an_entry_is_never_changed_or_deleted(change, entry):
         change(entry)
 
     assert list(LedgerEntry.objects.order_by("pk").values()) == before
+
+
+REFUSED_UNASKED = (
+    "save",
+    "save of one field",
+    "delete",
+    "update",
+    "delete of all",
+    "bulk update",
+    "update or create",
+    "upsert",
+    "base manager",
+)
+
+
+@pytest.mark.parametrize("name", REFUSED_UNASKED)
+def test_the_models_refuse_a_change_without_asking_the_database(
+    name, entry, django_assert_num_queries
+):
+    with django_assert_num_queries(0), pytest.raises(LedgerIsAppendOnly):
+        CHANGES[name](entry)
+
+
+def test_an_entry_under_the_key_of_another_is_only_ever_inserted(entry):
+    with (
+        CaptureQueriesContext(connection) as queries,
+        pytest.raises(DatabaseError),
+        transaction.atomic(),
+    ):
+        CHANGES["save under its key"](entry)
+
+    assert not any("UPDATE" in query["sql"] for query in queries)
+
+
+def test_a_grant_without_its_entry_is_not_kept():
+    code = make_code(50)
+
+    def fail(**_kwargs):
+        raise RuntimeError("a receiver that fails")
+
+    pre_save.connect(fail, sender=LedgerEntry)
+    try:
+        with pytest.raises(RuntimeError):
+            add_grant(code, 30)
+    finally:
+        pre_save.disconnect(fail, sender=LedgerEntry)
+
+    assert code.balance() == 50
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,20 @@ def test_no_more_goes_back_than_was_taken(code, line):
     assert not Refund.objects.exists()
 
 
+def test_every_line_that_gives_too_much_back_is_named(learner, training, code):
+    other = make_training("Secure by Design", credits=5)
+    order = place_order(learner, (training.product, 1), (other.product, 2), text=TEXT)
+    first, second = order.lines.order_by("pk")
+
+    plan = refunding.plan_lines([(first, 2), (second, 3)])
+
+    assert [(each.order_line_id, each.left) for each in plan.refusals] == [
+        (first.pk, 1),
+        (second.pk, 2),
+    ]
+    assert refunding.plan_lines([(first, 2), (second, 2)]).fully == (second.pk,)
+
+
 def test_what_went_back_counts(code, line):
     refunding.refund_lines([(line, 2)], cause="a")
 
@@ -239,8 +253,9 @@ def test_a_line_paid_with_money_gives_no_credits_back(learner, training, order):
 
 @pytest.mark.parametrize("quantity", [0, -1])
 def test_one_unit_is_the_least(line, quantity):
-    with pytest.raises(ValueError, match="one unit"):
-        refunding.refund_lines([(line, quantity)], cause="a")
+    for lines in ([(line, quantity)], [(line, 2), (line, quantity)]):
+        with pytest.raises(ValueError, match="one unit"):
+            refunding.refund_lines(lines, cause="a")
 
 
 def test_a_refund_is_of_one_order(learner, training, code, line):
@@ -258,12 +273,45 @@ def test_a_cause_has_a_length(line, cause):
         refunding.refund_lines([(line, 1)], cause=cause)
 
 
+def test_the_longest_cause_is_kept_whole(line):
+    refunding.refund_lines([(line, 1)], cause="a" * 128)
+
+    assert Refund.objects.get().cause == "a" * 128
+
+
+@pytest.mark.parametrize(
+    "refund",
+    [
+        pytest.param(
+            lambda line: refunding.refund_lines([(line, 3)], cause="a"), id="lines"
+        ),
+        pytest.param(lambda line: refunding.refund_rest([line], cause="a"), id="rest"),
+    ],
+)
+def test_all_credits_go_back_or_none(refund, learner, training):
+    first, second = make_code(30, text="ONE-2026"), make_code(30, text="TWO-2026")
+    order = place_order(learner, (training.product, 3), texts=["ONE-2026", "TWO-2026"])
+    line = order.lines.get()
+    second.grants.update(remaining=1)
+
+    with pytest.raises(DatabaseError):
+        refund(line)
+
+    assert (first.balance(), second.balance()) == (0, 1)
+    assert not Refund.objects.exists()
+
+
 def test_cancelling_after_a_refund_gives_the_rest(code, order, line):
     refunding.refund_lines([(line, 1)], cause="a")
 
-    outcome = refunding.refund_rest(order.lines.all(), cause="cancel")
+    by = make_learner(is_staff=True)
+
+    outcome = refunding.refund_rest(order.lines.all(), cause="cancel", by=by, at=NOW)
 
     assert outcome.credits == 40
+    assert [(each.created_by, each.created_at) for each in outcome.refunds] == [
+        (by, NOW)
+    ]
     assert code.balance() == 100
     assert_balanced()
 
@@ -361,12 +409,13 @@ def test_expired_credits_are_refused_without_days_of_grace(lapsed, settings, day
 
 def test_expired_credits_come_back_in_a_grant_for_the_days_of_grace(lapsed, settings):
     settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = 10
-    code = CreditCode.objects.get()
+    code, by = CreditCode.objects.get(), make_learner(is_staff=True)
 
-    outcome = refunding.refund_lines([(lapsed, 1)], cause="a", at=NOW)
+    outcome = refunding.refund_lines([(lapsed, 1)], cause="a", by=by, at=NOW)
 
     old, _top_up, new = code.grants.order_by("pk")
     assert old.remaining == 10
+    assert (new.created_by, new.created_at) == (by, NOW)
     assert (new.credits, new.remaining, new.expires_at) == (20, 20, NOW + 10 * DAY)
     assert (new.origin, new.note) == (
         "adjustment",

@@ -88,7 +88,7 @@ def locked_codes(code_ids: Iterable[int]) -> list[CreditCode]:
     return locked
 
 
-def redeem(order: Any, quote: Quote, *, learner: AbstractBaseUser | None) -> Settlement:
+def redeem(order: Any, quote: Quote, *, learner: AbstractBaseUser) -> Settlement:
     """Capture the credits of a locked quote for `order`, held before or not.
 
     Raises:
@@ -101,7 +101,7 @@ def redeem(order: Any, quote: Quote, *, learner: AbstractBaseUser | None) -> Set
         redemptions = _take(
             quote,
             kind=LedgerEntry.Kind.REDEEM,
-            learner_id=learner.pk if learner else None,
+            learner_id=learner.pk,
             state=Redemption.State.CAPTURED,
             order=order,
             order_number=order.number,
@@ -238,7 +238,7 @@ def settle_line(
     *,
     order_line: Any,
     money_price: Decimal | None,
-) -> SettledLine:
+) -> None:
     """Record that `order_line` was paid by what the settlement took for `item`.
 
     `money_price` is what the line would have cost in the order's currency, tax
@@ -260,7 +260,6 @@ def settle_line(
             for take in settlement.quote.takes
             if take.key == item.key
         )
-    return settled
 
 
 def _is_held(lines: list[RedemptionLine]) -> bool:

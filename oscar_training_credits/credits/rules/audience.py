@@ -37,13 +37,11 @@ def is_for_some(code: CreditCode) -> bool:
 
 def has_domain(code: CreditCode, learner: AbstractBaseUser) -> bool:
     """Tell whether the learner's e-mail address is at one of the code's domains."""
-    if not (allowed := domains.listed(code.email_domains)):
-        return False
     address = getattr(learner, learner.get_email_field_name(), "") or ""
     domain = domains.domain_of(address)
     return bool(domain) and any(
         domains.covers(
             domains.one_form(each), domain, subdomains=code.include_subdomains
         )
-        for each in allowed
+        for each in domains.listed(code.email_domains)
     )
