@@ -31,7 +31,8 @@ class BasketViewMixin(Extension):
     request: Any
 
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        if request.user.is_authenticated and request.basket.is_empty:
+        # Reads the lines that the page needs anyway; `is_empty` would count them first.
+        if request.user.is_authenticated and not list(request.basket.all_lines()):
             self.tell_of_unfinished_order()
         return super().get(request, *args, **kwargs)
 
