@@ -154,6 +154,7 @@ def test_a_path_and_a_plan_say_what_is_in_them(page, width):
     page.get_by_role("link", name="Purchase with 60 Credits").click()
     log_in(page, learner)
     items = page.locator(".opened li")
+    items.first.wait_for()
     assert [words.split("\n") for words in items.all_inner_texts()] == [
         ["Django Foundations", "Already yours"],
         ["Data with PostgreSQL"],

@@ -63,9 +63,9 @@ def locked_quote(
         code.pk: code
         for code in locked_codes({*in_order, *(each.code_id for each in held)})
     }
-    if settled := held_quote(items, basket=basket):
+    if held and (settled := held_quote(items, basket=basket)):
         return settled
-    if release(held):
+    if held and release(held):
         codes = {code.pk: code for code in locked_codes(in_order)}
     purchase = Purchase(learner)
     # What has lapsed does not count for a cap, so it must not be captured any more.
