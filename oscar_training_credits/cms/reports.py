@@ -210,6 +210,7 @@ class ChangesView(ReportView):
     permission_required = "view"
     page_title = _("Changes of prices and terms")
     header_icon = "history"
+    is_searchable = False
     filterset_class = ChangeFilterSet
     default_ordering = "-changed_at"
     index_url_name = "training_credits_changes"
