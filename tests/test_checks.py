@@ -22,6 +22,8 @@ from oscar_training_credits.conf import Settings
 from oscar_training_credits.shop import loading
 from sandbox.academy.models import CoursePage
 
+pytestmark = pytest.mark.any_database
+
 PREFIX = "TRAINING_CREDITS_"
 ROOT = Path(__file__).parent.parent
 

@@ -17,6 +17,8 @@ from oscar_training_credits.rest import loading as rest
 from oscar_training_credits.shop.loading import MIXINS
 from oscar_training_credits.templatetags.training_credits import register
 
+pytestmark = pytest.mark.any_database
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 REFERENCE = DOCS / "reference"

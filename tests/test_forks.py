@@ -15,6 +15,8 @@ import pytest
 
 from .sites import forking
 
+pytestmark = pytest.mark.any_database
+
 ROOT = Path(__file__).parent.parent
 PYTEST = "-m pytest -q --nomigrations --ds=tests.sites.forked -p no:cacheprovider"
 DECISIVE = [
