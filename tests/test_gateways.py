@@ -530,3 +530,25 @@ def test_who_comes_back_twice_at_once_is_held_for_once(learner, code, away):
     assert away.charged == [Decimal("25.00")]
     assert states() == [RELEASED, CAPTURED]
     assert code.balance() == 80
+
+
+def test_a_return_that_read_the_basket_too_early_is_shown_the_order(
+    learner, code, monkeypatch
+):
+    install(monkeypatch, Redirecting())
+    learner.place()
+    back = reverse("gateway-return")
+    under_way = learner.client.session["checkout_data"]
+    learner.client.get(back)
+    order = Order.objects.get()
+    session = learner.client.session
+    session["checkout_data"] = under_way
+    session.save()
+    # As it was when the second return read it, a moment before the order.
+    Basket.objects.filter(pk=order.basket_id).update(status=Basket.FROZEN)
+
+    response = learner.client.get(back)
+
+    assert response.url == reverse("checkout:thank-you")
+    assert Order.objects.count() == 1
+    assert code.balance() == 80

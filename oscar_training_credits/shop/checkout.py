@@ -108,12 +108,7 @@ class PaymentDetailsViewMixin(Extension):
             now = shown.terms_of(request.basket, total)
             if before and (before.basket_id != now.basket_id or before.is_dearer(now)):
                 return self.render_preview(request, error=price_changed())
-        try:
-            return super().handle_place_order_submission(request)
-        except BasketAlreadyOrdered as again:
-            return self.show_order_again(again.order)
-        except BasketUnderWay as twice:
-            return HttpResponseRedirect(waiting_address(twice.basket))
+        return super().handle_place_order_submission(request)
 
     def submit(
         self,
@@ -128,17 +123,23 @@ class PaymentDetailsViewMixin(Extension):
         **kwargs: Any,
     ) -> Any:
         self.money_to_pay = money_of(order_total)
-        return super().submit(
-            user,
-            basket,
-            shipping_address,
-            shipping_method,
-            shipping_charge,
-            billing_address,
-            order_total,
-            *args,
-            **kwargs,
-        )
+        # Here, as a gateway's return calls it without the form.
+        try:
+            return super().submit(
+                user,
+                basket,
+                shipping_address,
+                shipping_method,
+                shipping_charge,
+                billing_address,
+                order_total,
+                *args,
+                **kwargs,
+            )
+        except BasketAlreadyOrdered as again:
+            return self.show_order_again(again.order)
+        except BasketUnderWay as twice:
+            return HttpResponseRedirect(waiting_address(twice.basket))
 
     def handle_payment(self, order_number: Any, total: Any, **kwargs: Any) -> Any:
         """Hold the credits, then let the site take the money that remains.
