@@ -25,6 +25,8 @@ from sandbox.academy.models import CoursePage
 from .pages import course_index, make_course
 from .test_express import Buyer
 
+pytestmark = pytest.mark.any_database
+
 ROOT = Path(__file__).parent.parent
 PAGES = ["basket", "index", "shipping-method", "payment-details", "preview"]
 AFTERWARDS = ["thank-you", "orders", "order"]

@@ -56,7 +56,7 @@ LIMITS = {
 }
 UNLIMITED = dict.fromkeys(LIMITS)
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture
