@@ -331,8 +331,7 @@ def _check_names() -> Iterator[CheckMessage]:
 
 
 def _check_holds() -> Iterator[CheckMessage]:
-    minutes: Any = settings.HOLD_MINUTES
-    if type(minutes) is not int or minutes < 1:
+    if not _is_count(settings.HOLD_MINUTES):
         yield _wrong(
             "HOLD_MINUTES",
             "must be a number of minutes",
@@ -360,19 +359,15 @@ def _check_refunds() -> Iterator[CheckMessage]:
             "E016",
             hint=f"Write 1 to {LONGEST_GRACE}, or None to refuse expired credits.",
         )
-    ends: Any = settings.REFUND_ENDS_ACCESS
-    if not isinstance(ends, bool):
-        yield _wrong(
-            "REFUND_ENDS_ACCESS",
-            "must be True or False",
-            "E017",
-            hint="Write False to let learners keep what was given back.",
-        )
+    yield from _check_yes_or_no(
+        "REFUND_ENDS_ACCESS",
+        "E017",
+        hint="Write False to let learners keep what was given back.",
+    )
 
 
 def _check_places() -> Iterator[CheckMessage]:
-    most: Any = settings.MOST_PLACES
-    if type(most) is not int or most < 1:
+    if not _is_count(settings.MOST_PLACES):
         yield _wrong(
             "MOST_PLACES",
             "must be a number of places",
@@ -382,14 +377,20 @@ def _check_places() -> Iterator[CheckMessage]:
 
 
 def _check_payment() -> Iterator[CheckMessage]:
-    paid_first: Any = settings.API_IS_PAID_FIRST
-    if not isinstance(paid_first, bool):
-        yield _wrong(
-            "API_IS_PAID_FIRST",
-            "must be True or False",
-            "E018",
-            hint="Write True only if nothing is ordered by API before it is paid.",
-        )
+    yield from _check_yes_or_no(
+        "API_IS_PAID_FIRST",
+        "E018",
+        hint="Write True only if nothing is ordered by API before it is paid.",
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _check_yes_or_no(name: str, id_: str, *, hint: str) -> Iterator[CheckMessage]:
+    if not isinstance(getattr(settings, name), bool):
+        yield _wrong(name, "must be True or False", id_, hint=hint)
 
 
 def _check_throttle() -> Iterator[CheckMessage]:

@@ -121,15 +121,26 @@ class Meeting:
         return self.barrier.wait(timeout=PATIENCE)
 
 
-def take_locks_away(monkeypatch: Any, *, parties: int) -> None:
-    """Let all parties read the codes before any of them writes what it has read."""
+def read_unlocked(code_ids: Any) -> list[CreditCode]:
+    """Read codes with their grants as `locked_codes` does, without a lock."""
+    codes = CreditCode.objects.filter(pk__in=list(code_ids))
+    return list(codes.prefetch_related("grants"))
+
+
+def take_code_locks_away(monkeypatch: Any, *, parties: int) -> None:
+    """Let all parties read the codes before any of them goes on."""
     everybody_has_read = Meeting(parties)
 
-    def unlocked_codes(code_ids: Any) -> list[CreditCode]:
-        codes = CreditCode.objects.filter(pk__in=list(code_ids))
-        read = list(codes.prefetch_related("grants"))
+    def read_together(code_ids: Any) -> list[CreditCode]:
+        read = read_unlocked(code_ids)
         everybody_has_read()
         return read
+
+    monkeypatch.setattr(redemption, "locked_codes", read_together)
+
+
+def take_locks_away(monkeypatch: Any, *, parties: int) -> None:
+    """Let all parties read the codes before any of them writes what it has read."""
 
     def take_what_was_read(
         grant: Any, credits: int, *, redemption: Any, kind: str
@@ -144,7 +155,7 @@ def take_locks_away(monkeypatch: Any, *, parties: int) -> None:
             balance=grant.remaining,
         )
 
-    monkeypatch.setattr(redemption, "locked_codes", unlocked_codes)
+    take_code_locks_away(monkeypatch, parties=parties)
     monkeypatch.setattr(ledger, "take", take_what_was_read)
 
 

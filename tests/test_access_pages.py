@@ -119,7 +119,7 @@ def several(learner, course):
         number=1,
         salt="0" * 32,
     )
-    giving.claim_access(learner, place)
+    giving.claim_access(learner, place, giving.period_of_place(place, learner))
     sam = make_learner(email="sam@beta.example", first_name="Sam", last_name="Other")
     api.give_access(sam, course, reason="Goodwill")
     return {"bought": bought.number, "team": line.order.number}

@@ -9,8 +9,7 @@ import pytest
 from django.urls import reverse
 from oscar.core.loading import get_model
 
-from oscar_training_credits.credits import redemption
-from oscar_training_credits.credits.models import CreditCode, Redemption
+from oscar_training_credits.credits.models import Redemption
 from oscar_training_credits.test.factories import (
     make_code,
     make_learner,
@@ -18,7 +17,7 @@ from oscar_training_credits.test.factories import (
 )
 
 from .pages import make_course
-from .racing import Meeting, at_once
+from .racing import at_once, take_code_locks_away
 from .shop import Learner, shown_in, text_of
 
 Order = get_model("order", "Order")
@@ -75,16 +74,8 @@ def test_one_order_only_holds_between_learners():
 
 
 def test_control_without_the_lock_a_cap_is_passed(monkeypatch):
-    every_tab_has_read = Meeting(TABS)
-
-    def unlocked_codes(code_ids):
-        codes = CreditCode.objects.filter(pk__in=list(code_ids))
-        read = list(codes.prefetch_related("grants"))
-        every_tab_has_read()
-        return read
-
     make_code(1000, text=TEXT, credits_per_learner=40)
-    monkeypatch.setattr(redemption, "locked_codes", unlocked_codes)
+    take_code_locks_away(monkeypatch, parties=TABS)
 
     at_once(tabs())
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
 from oscar.apps.checkout.signals import pre_payment
@@ -26,6 +25,7 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
+from .books import assert_balanced
 from .gateways import Declining, Gateway, Redirecting, install
 from .orders import place_order
 from .pages import make_course
@@ -67,11 +67,6 @@ def gateway(monkeypatch):
 
 def states():
     return list(Redemption.objects.order_by("pk").values_list("state", flat=True))
-
-
-def assert_balanced():
-    for grant in CreditGrant.objects.annotate(entered=Sum("entries__credits")):
-        assert grant.remaining == grant.entered
 
 
 def test_the_gateway_takes_what_the_credits_do_not_pay(learner, code, gateway):

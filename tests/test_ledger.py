@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, connection, transaction
-from django.db.models import F, ProtectedError, Sum
+from django.db.models import F, ProtectedError
 from django.db.models.signals import pre_save
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -38,6 +38,7 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
+from .books import assert_balanced
 from .orders import place_order
 
 pytestmark = pytest.mark.django_db
@@ -83,13 +84,6 @@ def redemption_of(grant: CreditGrant, order, credits: int = 20) -> Redemption:
         state=Redemption.State.CAPTURED,
         credits=credits,
     )
-
-
-def assert_balanced() -> None:
-    """Assert that each grant holds what its entries add up to."""
-    for grant in CreditGrant.objects.annotate(entered=Sum("entries__credits")):
-        assert grant.remaining == grant.entered
-        assert grant.entries.order_by("pk").last().balance == grant.remaining
 
 
 def test_a_code_is_issued_with_its_terms():

@@ -18,7 +18,6 @@ from oscar.core.loading import get_model
 
 from oscar_training_credits.credits import giving, ledger, redemption
 from oscar_training_credits.credits.models import (
-    CreditCode,
     CreditGrant,
     LedgerEntry,
     Redemption,
@@ -32,7 +31,15 @@ from oscar_training_credits.test.factories import (
 
 from .gateways import Redirecting, install
 from .pages import make_course
-from .racing import Meeting, Told, at_once, take_basket_lock_away, take_locks_away, told
+from .racing import (
+    Meeting,
+    Told,
+    at_once,
+    read_unlocked,
+    take_basket_lock_away,
+    take_locks_away,
+    told,
+)
 from .shop import Learner, shown_in, text_of
 
 Order = get_model("order", "Order")
@@ -226,10 +233,6 @@ def test_control_without_the_lock_what_is_released_is_captured_too(
     both_found_it_held = Meeting(2)
     unhold, capture = ledger.unhold, redemption._capture
 
-    def unlocked_codes(code_ids):
-        codes = CreditCode.objects.filter(pk__in=list(code_ids))
-        return list(codes.prefetch_related("grants"))
-
     def unhold_later(*args, **kwargs):
         both_found_it_held()
         return unhold(*args, **kwargs)
@@ -238,7 +241,7 @@ def test_control_without_the_lock_what_is_released_is_captured_too(
         both_found_it_held()
         return capture(*args)
 
-    monkeypatch.setattr(redemption, "locked_codes", unlocked_codes)
+    monkeypatch.setattr(redemption, "locked_codes", read_unlocked)
     monkeypatch.setattr(ledger, "unhold", unhold_later)
     monkeypatch.setattr(redemption, "_capture", capture_later)
 

@@ -17,7 +17,6 @@ from oscar_training_credits.credits import ledger, refunding
 from oscar_training_credits.credits.issuing import add_grant
 from oscar_training_credits.credits.models import (
     CreditCode,
-    CreditGrant,
     LedgerEntry,
     RedemptionLine,
     Refund,
@@ -30,6 +29,7 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
+from .books import assert_balanced
 from .orders import place_order
 from .racing import Meeting, at_once
 
@@ -64,16 +64,6 @@ def give_back(line: Any, quantity: int, cause: str) -> str:
     except RefundRefused:
         return "refused"
     return "repeated" if outcome.is_repeated else "done"
-
-
-def assert_balanced() -> None:
-    for grant in CreditGrant.objects.annotate(entered=Sum("entries__credits")):
-        assert grant.remaining == grant.entered
-        balances = list(grant.entries.order_by("pk").values_list("credits", "balance"))
-        total = 0
-        for credits, balance in balances:
-            total += credits
-            assert balance == total
 
 
 def test_one_cause_gives_back_once(code, line, race):

@@ -38,6 +38,7 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
+from . import books
 from .orders import place_order
 from .shop import Learner, text_of, words
 
@@ -76,9 +77,7 @@ def line(order):
 
 def assert_balanced() -> None:
     """Assert that all records of what was taken and given back agree."""
-    for grant in CreditGrant.objects.annotate(entered=Sum("entries__credits")):
-        assert grant.remaining == grant.entered
-        assert grant.entries.order_by("pk").last().balance == grant.remaining
+    books.assert_balanced()
     for line in RedemptionLine.objects.annotate(back=Sum("refund_lines__credits")):
         assert line.refunded == (line.back or 0)
     for refund in Refund.objects.all():

@@ -121,6 +121,16 @@ class TrainingReport(ReportView):
     default_ordering = "title"
     index_url_name: str
     index_results_url_name: str
+    export_headings: ClassVar[dict[str, Any]] = {
+        "product.title": _("Product"),
+        "product.upc": _("UPC"),
+        "money": _("Price in money"),
+        "has_page": _("Live page"),
+        "orders": _("Orders"),
+        "spent": _("Credits spent"),
+        "learners": _("Learners with access"),
+        "last_order": _("Last order"),
+    }
 
     def get_base_queryset(self) -> QuerySet[Any]:
         return trainings()
@@ -162,12 +172,6 @@ class ProductsView(TrainingReport):
         "access_from",
         "access_until",
     ]
-    export_headings: ClassVar[dict[str, Any]] = {
-        "product.title": _("Product"),
-        "product.upc": _("UPC"),
-        "money": _("Price in money"),
-        "has_page": _("Live page"),
-    }
 
 
 class UsageView(TrainingReport):
@@ -189,14 +193,6 @@ class UsageView(TrainingReport):
         "learners",
         "last_order",
     ]
-    export_headings: ClassVar[dict[str, Any]] = {
-        "product.title": _("Product"),
-        "product.upc": _("UPC"),
-        "orders": _("Orders"),
-        "spent": _("Credits spent"),
-        "learners": _("Learners with access"),
-        "last_order": _("Last order"),
-    }
 
     def get_base_queryset(self) -> QuerySet[Any]:
         return with_usage(trainings())

@@ -23,7 +23,6 @@ from ..exceptions import CauseReused, NothingGained
 from . import access, deliveries
 from .access import Standing, end_of_run
 from .models import Access, AccessChange, Place, TrainingProduct
-from .terms import end_of, start_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -63,9 +62,9 @@ def period_of(
     earliest, and ends `until` a moment at the latest, whatever its terms say. An
     empty period means that nothing would be gained.
     """
-    last = end_of(training.access_until) if training.access_until else None
-    starts_at = max(at, _first_moment(training, at), after or at)
-    return period_from(starts_at, days=training.access_days, ends=(last, until))
+    starts_at = max(at, training.opens_at or at, after or at)
+    ends = (training.closes_at, until)
+    return period_from(starts_at, days=training.access_days, ends=ends)
 
 
 def foreseen(
@@ -79,7 +78,7 @@ def foreseen(
 
     As `begin_access` would give it, without a lock: for those who consider it.
     """
-    start = max(at, _first_moment(training, at))
+    start = max(at, training.opens_at or at)
     covers = standing.starts_at is not None and standing.starts_at <= start
     if covers and standing.is_endless:
         return None
@@ -107,14 +106,10 @@ def running_until(
     learner's row: one order of a learner after the other, or two would start at the
     same moment.
     """
-    _lock_learners([learner.pk])
+    lock_learners([learner.pk])
     now = timezone.now()
-    firsts = {training: _first_moment(training, now) for training in trainings}
+    firsts = {training: training.opens_at or now for training in trainings}
     return _runs_until(learner, firsts)
-
-
-def _first_moment(training: TrainingProduct, at: datetime) -> datetime:
-    return start_of(training.access_from) if training.access_from else at
 
 
 def _runs_until(
@@ -153,11 +148,11 @@ def begin_access(
     return _begin(learner, training, period, order_line=order_line)
 
 
-@transaction.atomic
-def claim_access(learner: AbstractBaseUser, place: Place) -> Access:
-    """Give access for a place on somebody's order, which is locked and unclaimed."""
-    _lock_learners([learner.pk])
-    period = period_of_place(place, learner)
+def claim_access(learner: AbstractBaseUser, place: Place, period: Period) -> Access:
+    """Give access for a place on somebody's order, which is locked and unclaimed.
+
+    The caller has locked the learner, and read the period of the place since.
+    """
     return _begin(learner, place.training, period, place=place)
 
 
@@ -277,7 +272,7 @@ def end_access_of(
     at = at or timezone.now()
     bought = Q(order_line__in=list(order_lines)) | Q(place__in=list(places))
     running = Access.objects.filter(bought, Q(ends_at=None) | Q(ends_at__gt=at))
-    _lock_learners(running.values_list("learner_id", flat=True))
+    lock_learners(running.values_list("learner_id", flat=True))
     ended: list[Any] = []
     for pk in running.order_by("pk").values_list("pk", flat=True):
         # Read one after the other: the end of one may have moved the next.
@@ -354,13 +349,11 @@ def _followers(given: Access, after: datetime) -> list[Access]:
 
 def _moved(row: Access, by_time: timedelta) -> Period:
     """Return a period moved as a whole, within the first and last day of the terms."""
-    first, last = row.training.access_from, row.training.access_until
     starts_at = row.starts_at + by_time
-    if first:
-        starts_at = max(starts_at, start_of(first))
+    starts_at = max(starts_at, row.training.opens_at or starts_at)
     if row.ends_at is None:
         return Period(starts_at, None)
-    if last:
+    if row.training.closes_at:
         return Period(min(starts_at, row.ends_at), row.ends_at)
     return Period(starts_at, row.ends_at + (starts_at - row.starts_at))
 
@@ -411,10 +404,11 @@ def _announce(access: Access, kind: AccessChange.Kind) -> None:
 
 
 def _locked(access: Access) -> Access:
-    _lock_learners([access.learner_id])
+    lock_learners([access.learner_id])
     return Access.objects.select_related("training").get(pk=access.pk)
 
 
-def _lock_learners(learner_ids: Iterable[int]) -> None:
+def lock_learners(learner_ids: Iterable[int]) -> None:
+    """Let nobody else change the access of these learners in this transaction."""
     learners = get_user_model()._default_manager.filter(pk__in=set(learner_ids))
     list(learners.order_by("pk").select_for_update().values_list("pk"))

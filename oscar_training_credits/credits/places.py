@@ -25,7 +25,6 @@ from . import access, giving
 from .access import STRANGER, Standing
 from .giving import Period
 from .models import Access, Place, TrainingProduct
-from .terms import end_of, start_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -70,8 +69,7 @@ def make_places(
 
     Access ends `until` a moment at the latest, whenever a place is claimed.
     """
-    first, last = training.access_from, training.access_until
-    ends = [end for end in (end_of(last) if last else None, until) if end]
+    ends_at = min(filter(None, (training.closes_at, until)), default=None)
     return Place.objects.bulk_create(
         Place(
             order_line=order_line,
@@ -79,8 +77,8 @@ def make_places(
             number=number,
             salt=_new_salt(),
             access_days=training.access_days,
-            starts_at=start_of(first) if first else None,
-            ends_at=min(ends, default=None),
+            starts_at=training.opens_at,
+            ends_at=ends_at,
         )
         for number in range(1, quantity + 1)
     )
@@ -134,7 +132,7 @@ def claim(place: Place, learner: AbstractBaseUser) -> Access:
     now = _locked(place)
     if now is None or now.salt != place.salt:
         raise PlaceRefused(Hurdle.REVOKED)
-    giving.running_until(learner, [now.training])
+    giving.lock_learners([learner.pk])
     offer = offer_to(learner, now)
     if offer.hurdle:
         raise PlaceRefused(offer.hurdle)
@@ -142,7 +140,7 @@ def claim(place: Place, learner: AbstractBaseUser) -> Access:
         return now.access
     now.claimed_at = timezone.now()
     now.save(update_fields=["claimed_at"])
-    return giving.claim_access(learner, now)
+    return giving.claim_access(learner, now, offer.period)
 
 
 @transaction.atomic

@@ -95,11 +95,6 @@ def end_of(day: date) -> datetime:
     return start_of(day + timedelta(days=1))
 
 
-def is_over(last: date | None, *, at: datetime) -> bool:
-    """Tell whether the last day of access, if there is one, is over."""
-    return last is not None and end_of(last) <= at
-
-
 def check_terms(terms: Terms, *, product: Any = None) -> None:
     """Refuse terms that make no sense, each with the message at the field to mend.
 

@@ -1,9 +1,12 @@
-"""A number of credits in words."""
+"""Credits and days in words."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import cast
 
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import ngettext
 
 from ..conf import settings
@@ -14,6 +17,11 @@ def amount_text(credits: int) -> str:
     return ngettext("%(count)d credit", "%(count)d credits", credits) % {
         "count": credits
     }
+
+
+def day_of(moment: datetime) -> str:
+    """Return the day of a moment in the active language and time zone."""
+    return date_format(timezone.localtime(moment), "DATE_FORMAT")
 
 
 def in_words(credits: int) -> str:

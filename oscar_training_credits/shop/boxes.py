@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings as django_settings
 from django.shortcuts import resolve_url
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..conf import settings
-from ..credits import access, sale
+from ..credits import access, sale, wording
 from ..credits.access import STRANGER, Standing
 from ..credits.giving import Period, foreseen
 from ..credits.models import TrainingProduct
@@ -71,7 +69,6 @@ class BasketBox:
     total: Any
     notice: str
     """What stands in the way of the order, or is lacking; may be empty."""
-    already: list[AlreadyRow] = field(default_factory=list)
 
     @property
     def money_due(self) -> Any:
@@ -91,9 +88,7 @@ def basket_box(basket: Any, *, total: Any = None) -> BasketBox | None:
     quote = quote_of(basket)
     items = {item.key: item for item in quote.items}
     lines = [line_row(line, items.get(line.pk), quote) for line in basket.all_lines()]
-    return BasketBox(
-        quote, lines, code_rows(quote), total, notice(quote), notes_on(basket)
-    )
+    return BasketBox(quote, lines, code_rows(quote), total, notice(quote))
 
 
 def notes_on(basket: Any) -> list[AlreadyRow]:
@@ -259,15 +254,12 @@ def already_note(training: TrainingProduct, standing: Standing) -> str:
         return _("You have access to this already. Buying it again adds nothing.")
     if standing.ends_at is None or gain.starts_at != standing.ends_at:
         return ""
+    end = wording.day_of(standing.ends_at)
     if gain.ends_at is None:
         text = _("You have access until %(end)s. Bought again, it has no end.")
-        return text % {"end": _day(standing.ends_at)}
+        return text % {"end": end}
     text = _("You have access until %(end)s. Bought again, it lasts until %(new)s.")
-    return text % {"end": _day(standing.ends_at), "new": _day(gain.ends_at)}
-
-
-def _day(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment))
+    return text % {"end": end, "new": wording.day_of(gain.ends_at)}
 
 
 def login_url(page: str) -> str:

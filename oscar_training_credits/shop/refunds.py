@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Sum
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from oscar.core.loading import get_model
@@ -106,7 +104,7 @@ def refusal_text(refusal: RefundRefusal, title: str) -> str:
     return text % {
         "title": title,
         "left": refusal.left,
-        "moment": _day(refusal.moment) if refusal.moment else "",
+        "moment": wording.day_of(refusal.moment) if refusal.moment else "",
     }
 
 
@@ -182,10 +180,7 @@ def _refund_text(refund: Refund) -> str:
         return said
     until = _("%(credits)s had expired and can be spent until %(moment)s.") % {
         "credits": wording.in_words(sum(row.credits for row in renewed)),
-        "moment": _day(renewed[0].grant.expires_at),
+        # A renewed grant has an end: its grace.
+        "moment": wording.day_of(renewed[0].grant.expires_at),  # type: ignore[arg-type]
     }
     return f"{said} {until}"
-
-
-def _day(moment: Any) -> str:
-    return date_format(timezone.localtime(moment), "DATE_FORMAT")

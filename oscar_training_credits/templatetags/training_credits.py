@@ -149,6 +149,7 @@ def code_box(context: Context, *, editable: bool = True) -> dict[str, Any]:
     basket = context.get("basket") or request.basket
     return {
         "request": request,
+        "basket": basket,
         "box": boxes.basket_box(basket, total=context.get("order_total")),
         "answer": flash.pop(request) if editable else None,
         "editable": editable,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -16,7 +18,8 @@ from ..terms import (
     Kind,
     Terms,
     check_terms,
-    is_over,
+    end_of,
+    start_of,
 )
 
 KIND_HELP = _("A course opens itself, a path its courses, a plan a range of products.")
@@ -118,7 +121,18 @@ class TrainingProduct(models.Model):
     @property
     def is_over(self) -> bool:
         """The last day of access has passed: nobody would gain anything by it."""
-        return is_over(self.access_until, at=timezone.now())
+        closes_at = self.closes_at
+        return closes_at is not None and closes_at <= timezone.now()
+
+    @property
+    def opens_at(self) -> datetime | None:
+        """The moment before which nobody has access; None for none."""
+        return start_of(self.access_from) if self.access_from else None
+
+    @property
+    def closes_at(self) -> datetime | None:
+        """The moment from which nobody has access; None for none."""
+        return end_of(self.access_until) if self.access_until else None
 
     @property
     def terms(self) -> Terms:
