@@ -67,7 +67,8 @@ State, Held = CreditCode.State, Redemption.State.HELD
 
 DAY = timedelta(days=1)
 
-SHORT = {"max_examples": 25, "stateful_step_count": 25}
+# The same runs each time: what it comes by must not be left to luck.
+SHORT = {"max_examples": 25, "stateful_step_count": 25, "derandomize": True}
 
 credits_drawn = st.integers(1, 90)
 learners = st.integers(0, 1)
