@@ -10,14 +10,27 @@ class TrainingCreditsConfig(AppConfig):
     verbose_name = _("Training credits: shop")
 
     def ready(self) -> None:
+        from django.db.models.signals import post_save, pre_save
         from oscar.apps.order import signals
+        from oscar.core.loading import get_model
 
         from . import checks  # noqa: F401
-        from .shop import receivers
+        from .shop import history, receivers
 
         signals.order_status_changed.connect(
             receivers.order_status_changed, dispatch_uid="training_credits.order"
         )
         signals.order_line_status_changed.connect(
             receivers.line_status_changed, dispatch_uid="training_credits.order_line"
+        )
+        StockRecord = get_model("partner", "StockRecord")
+        pre_save.connect(
+            history.price_changing,
+            sender=StockRecord,
+            dispatch_uid="training_credits.price_changing",
+        )
+        post_save.connect(
+            history.price_changed,
+            sender=StockRecord,
+            dispatch_uid="training_credits.price_changed",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from bs4 import BeautifulSoup
 from django.test import Client
 from django.urls import reverse
 from oscar.core.loading import get_model
@@ -107,3 +108,10 @@ def terms_of(product):
 
 def price_of(product):
     return product.stockrecords.get().price
+
+
+def product_form(page):
+    """Return what Oscar's form of a product would send, as it is shown."""
+    data = querydict_from_html(page, form_id="create_update_product_form").dict()
+    ticked = BeautifulSoup(page, "html.parser").select("input[type=checkbox][checked]")
+    return {**data, **{box["name"]: box.get("value", "on") for box in ticked}}

@@ -287,6 +287,7 @@ def test_changed_terms_are_on_record(path, courses):
     assert list(changes.values_list("term", "before", "after", "changed_by")) == [
         ("credits", "20", "35", editor.pk),
         ("credit_only", "False", "True", editor.pk),
+        ("price", "240.00 GBP", "", editor.pk),
     ]
 
 

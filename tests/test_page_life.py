@@ -443,7 +443,7 @@ def test_what_another_editor_published_meanwhile_is_not_undone(editor, course):
         admin("edit", course.pk), {**stale, "action-publish": "1", "intro": "Mine"}
     )
 
-    assert "Somebody has published “35” here" in complaints(response)["credits"][0]
+    assert "Somebody has changed this to “35”" in complaints(response)["credits"][0]
     assert terms_of(course.product) == (35, False, None)
     again = editor.read_form(response)
     editor.client.post(admin("edit", course.pk), {**again, "action-publish": "1"})

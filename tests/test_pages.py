@@ -13,7 +13,6 @@ from django.utils import timezone
 from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
 from wagtail.models import PageViewRestriction
-from wagtail.test.utils.form_data import querydict_from_html
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.models import Access, TrainingProduct
@@ -26,7 +25,16 @@ from oscar_training_credits.test.factories import (
 from sandbox.academy.models import CoursePage
 from sandbox.academy.seed.people import make_staff
 
-from .editors import Editor, admin, chooser, complaints, price_of, streams, terms_of
+from .editors import (
+    Editor,
+    admin,
+    chooser,
+    complaints,
+    price_of,
+    product_form,
+    streams,
+    terms_of,
+)
 from .pages import SECRET, course_index, make_course
 from .shop import Learner, text_of, words
 
@@ -333,15 +341,8 @@ def test_a_course_paid_with_money_only_takes_no_credits(editor, course):
 def dashboard_form(staff, product):
     product.categories.add(create_from_breadcrumbs("Courses"))
     address = reverse("dashboard:catalogue-product", args=[product.pk])
-    page = text_of(staff.get(address))
-    data = querydict_from_html(page, form_index=form_index(page)).dict()
+    data = product_form(text_of(staff.get(address)))
     return address, {**data, "action": "save"}
-
-
-def form_index(page):
-    """Tell which form of the dashboard's page is the product's."""
-    before = page.partition('name="stockrecords-TOTAL_FORMS"')[0]
-    return before.count("<form") - 1
 
 
 def test_staff_cannot_set_a_price_in_money_on_a_credit_only_product(staff):

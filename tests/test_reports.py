@@ -134,10 +134,11 @@ def test_the_history_says_who_changed_what_from_what_to_what(client):
     product = make_product("Course")
     sell_as_training(product, credits=20)
 
-    sell_as_training(product, credits=35, by=boss)
+    sell_as_training(product, credits=35, credit_only=True, by=boss)
 
     page = words(text_of(report(client, "changes")))
     assert "credits 20 35 boss" in page
+    assert "price in money 25.00 GBP boss" in page
 
 
 @pytest.mark.parametrize("name", ["products", "usage", "changes"])

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from django import forms
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils.html import format_html
@@ -11,9 +9,8 @@ from django.utils.translation import gettext as _
 from wagtail.admin.forms import WagtailAdminPageForm
 
 from ..credits.terms import Terms
+from ..shop.stale import OPENED, as_opened, opened_field, refuse_stale
 from .path import as_stream
-
-OPENED = "opened_terms"
 
 
 class TrainingPageForm(WagtailAdminPageForm):
@@ -24,8 +21,7 @@ class TrainingPageForm(WagtailAdminPageForm):
     else published after the form was opened.
     """
 
-    opened_terms = forms.CharField(required=False, widget=forms.HiddenInput)
-    """The live terms when the form was opened."""
+    opened_terms = opened_field()
 
     data: Any
     is_draft = False
@@ -33,7 +29,7 @@ class TrainingPageForm(WagtailAdminPageForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         page = self.instance
-        self.initial[OPENED] = json.dumps(live_terms(page))
+        self.initial[OPENED] = as_opened(live_terms(page))
         if page.terms_page():
             for name in ("product", *page.terms):
                 self.fields.pop(name, None)
@@ -54,22 +50,9 @@ class TrainingPageForm(WagtailAdminPageForm):
         self.instance.is_unfinished = self.is_draft
         super()._post_clean()
         if "product" in self.fields:
-            self._refuse_stale_terms()
+            refuse_stale(self, live_terms(self.instance), terms_of(self.instance))
             if not self.is_draft:
                 self._refuse_rival()
-
-    def _refuse_stale_terms(self) -> None:
-        """Let nobody undo unawares what was published while the form was open."""
-        opened = _read(self.data.get(self.add_prefix(OPENED)))
-        if opened is None:
-            return
-        live, wanted = live_terms(self.instance), terms_of(self.instance)
-        for name in self.fields.keys() & live.keys():
-            if opened.get(name) != live[name] != wanted[name]:
-                self.add_error(name, _stale(self.fields[name], live[name]))
-        # Whoever has read the message and saves again means it.
-        self.data = self.data.copy()
-        self.data[self.add_prefix(OPENED)] = json.dumps(live)
 
     def _refuse_rival(self) -> None:
         from .selling import rival  # which knows the page models, and they this form
@@ -99,28 +82,6 @@ def live_terms(page: Any) -> dict[str, str]:
 def terms_of(page: Any) -> dict[str, str]:
     texts = Terms(**page.terms).as_text()
     return {**texts, "product": str(page.product or "")}
-
-
-def _read(opened: str | None) -> dict[str, str] | None:
-    try:
-        read = json.loads(opened or "")
-    except ValueError:
-        return None
-    return read if isinstance(read, dict) else None
-
-
-def _stale(field: Any, live: str) -> ValidationError:
-    if not live:
-        text = _("Somebody has emptied this and published it while you were editing.")
-    elif isinstance(field, forms.BooleanField):
-        text = _("Somebody has changed this and published it while you were editing.")
-    else:
-        choices = {str(key): str(name) for key, name in getattr(field, "choices", ())}
-        text = _("Somebody has published “%(value)s” here while you were editing.") % {
-            "value": choices.get(live, live)
-        }
-    mend = _("Enter what is right, and save or publish again.")
-    return ValidationError(f"{text} {mend}")
 
 
 def _sold_already(page: Any, user: Any) -> ValidationError:

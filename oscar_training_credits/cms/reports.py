@@ -35,6 +35,7 @@ from wagtail.permission_policies import ModelPermissionPolicy
 
 from ..credits.models import Access, RedemptionLine, TermsChange, TrainingProduct
 from ..credits.terms import Kind
+from ..shop.history import PRICE
 from .selling import training_page_models
 
 YES_NO = [("yes", _("Yes")), ("no", _("No"))]
@@ -89,6 +90,8 @@ def term_name(change: TermsChange) -> str:
     """Return what staff call the term that was changed, in the active language."""
     if change.term == "path_courses":
         return str(_("courses of the path"))
+    if change.term == PRICE:
+        return str(_("price in money"))
     field: Any = TrainingProduct._meta.get_field(change.term)
     return str(field.verbose_name)
 

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import ProtectedError
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from ..mixins import Extension
+from .history import changes_by, prices_of, record_prices
+from .terms_form import TermsForm
 from .training import training_of
 
 MOST_NAMED = 5
@@ -21,7 +23,6 @@ MOST_NAMED = 5
 class StockRecordFormMixin(Extension):
     """For Oscar's `dashboard.catalogue.forms.StockRecordForm`."""
 
-    cleaned_data: dict[str, Any]
     fields: dict[str, Any]
     instance: Any
 
@@ -38,15 +39,43 @@ class StockRecordFormMixin(Extension):
             self.fields["price"].required = False
         super().full_clean()
 
-    def clean(self) -> Any:
-        cleaned = super().clean()
-        if self.cleaned_data.get("price") is not None and self.is_credit_only:
+
+class ProductFormMixin(Extension):
+    """For Oscar's `dashboard.catalogue.views.ProductCreateUpdateView`."""
+
+    formsets: dict[str, Any]
+    request: Any
+
+    training_form = TermsForm
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Last, as the terms may put by a price in money that is saved before.
+        self.formsets["training_form"] = self.training_form
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        with changes_by(request.user):
+            response: HttpResponse = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def clean(self, form: Any, formsets: Any) -> bool:
+        """Refuse a price in money for a product that stays credit-only."""
+        is_clean: bool = super().clean(form, formsets)
+        records, terms = formsets["stockrecord_formset"], formsets["training_form"]
+        if not (terms.is_valid() and records.is_valid() and terms.stays_credit_only):
+            return is_clean
+        priced = [
+            record
+            for record in records.forms
+            if record.cleaned_data.get("price") is not None
+        ]
+        for record in priced:
             text = _(
                 "This product is credit-only, so it has no money price."
                 " Make it credit-only no longer before you set one."
             )
-            raise ValidationError({"price": text})
-        return cleaned
+            record.add_error("price", text)
+        return is_clean and not priced
 
 
 class SetProductPriceActionMixin(Extension):
@@ -56,6 +85,15 @@ class SetProductPriceActionMixin(Extension):
         """Leave out credit-only products, which have no price in money."""
         products = super().filter_products_queryset(products)
         return products.exclude(training__credit_only=True)
+
+    @transaction.atomic
+    def execute(self, request: Any, objects: Any, form: Any) -> None:
+        """Record what Oscar changes here past the stock records' own signals."""
+        products = list(objects)
+        before = prices_of(products)
+        super().execute(request, objects, form)
+        with changes_by(request.user):
+            record_prices(products, before=before)
 
 
 class ProductDeleteViewMixin(Extension):

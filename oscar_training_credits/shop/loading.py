@@ -31,6 +31,10 @@ MIXINS = {
     ("dashboard.catalogue.forms", "StockRecordForm"): "dashboard.StockRecordFormMixin",
     (
         "dashboard.catalogue.views",
+        "ProductCreateUpdateView",
+    ): "dashboard.ProductFormMixin",
+    (
+        "dashboard.catalogue.views",
         "ProductDeleteView",
     ): "dashboard.ProductDeleteViewMixin",
     ("dashboard.orders.views", "OrderDetailView"): "order_pages.DashboardOrderMixin",

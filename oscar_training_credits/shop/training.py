@@ -11,8 +11,9 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
-from ..credits.models import ParkedPrice, PathCourse, TermsChange, TrainingProduct
+from ..credits.models import ParkedPrice, PathCourse, TrainingProduct
 from ..credits.terms import Terms, check_terms
+from .history import changes_by, record_terms
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -117,14 +118,30 @@ def sell_as_training(
         training.refresh_from_db(fields=list(new.plain()))
     if old.path_courses != new.path_courses:
         list_courses(training, new.path_courses)
-    record_changes(training, old, new, by=by)
     remember(product, training)
     records = product.stockrecords.select_for_update().order_by("pk")
-    if new.credit_only:
-        park_prices(records)
-    else:
-        restore_prices(records)
+    with changes_by(by):
+        record_terms(training, old, new)
+        if new.credit_only:
+            park_prices(records)
+        else:
+            restore_prices(records)
     return training
+
+
+@transaction.atomic
+def sell_no_longer_as_training(product: Any) -> None:
+    """Let `product` be an ordinary product again, with its money price if it had one.
+
+    Its terms and their history are gone.
+
+    Raises:
+        ProtectedError: it has learners, or is a course of a path.
+    """
+    training = TrainingProduct.objects.select_for_update().get(product=product)
+    restore_prices(product.stockrecords.select_for_update().order_by("pk"))
+    training.delete()
+    remember(product, None)
 
 
 def refuse_listed(product: Any) -> None:
@@ -144,22 +161,6 @@ def list_courses(path: TrainingProduct, courses: Iterable[TrainingProduct]) -> N
     PathCourse.objects.bulk_create(
         PathCourse(path=path, course=course, position=position)
         for position, course in enumerate(courses, start=1)
-    )
-
-
-def record_changes(
-    training: TrainingProduct, old: Terms, new: Terms, *, by: Any
-) -> None:
-    """Keep who changed which term, from what to what."""
-    TermsChange.objects.bulk_create(
-        TermsChange(
-            training=training,
-            term=name,
-            before=before,
-            after=after,
-            changed_by_id=by.pk if by else None,
-        )
-        for name, before, after in new.changes_since(old)
     )
 
 
