@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.db.models.signals import post_save
 from django.urls import reverse
 from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
@@ -311,6 +313,48 @@ def test_training_that_learners_have_stays_training(staff):
 
     assert "It stays training" in errors(response)["kind"][0]
     assert TrainingProduct.objects.filter(pk=training.pk).exists()
+
+
+@contextmanager
+def meanwhile(happens):
+    """Let something happen after the form is checked, before its terms are saved."""
+
+    def saved(**kwargs):
+        happens()
+
+    post_save.connect(saved, sender=Product)
+    try:
+        yield
+    finally:
+        post_save.disconnect(saved, sender=Product)
+
+
+def test_training_that_a_learner_gets_as_it_is_saved_stays_training(staff):
+    training = make_training(credits=20)
+    form = Form(staff, training.product)
+    learner = make_learner()
+
+    with meanwhile(lambda: api.give_access(learner, training, reason="Pilot")):
+        response = form.send({"title": "Not this"}, kind="")
+
+    assert "It stays training" in errors(response)["kind"][0]
+    assert TrainingProduct.objects.get(pk=training.pk).product.title == "A course"
+
+
+def test_a_course_that_is_listed_as_it_becomes_a_path_stays_a_course(staff):
+    course, other = make_training("One"), make_training("Two")
+    form = Form(staff, course.product)
+    path = make_product("Path")
+
+    def list_it():
+        if not hasattr(path, "training"):
+            api.sell_as_training(path, kind="path", path_courses=(course,))
+
+    with meanwhile(list_it):
+        response = form.send(kind="path", course_1=other.pk)
+
+    assert "It is a course of a path" in words(text_of(response))
+    assert TrainingProduct.objects.get(pk=course.pk).kind == "course"
 
 
 # Prices in money on record, whichever way they change

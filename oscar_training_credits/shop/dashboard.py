@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import ProtectedError
 from django.http import HttpResponse
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from ..mixins import Extension
 from .history import changes_by, prices_of, record_prices
-from .terms_form import TermsForm
+from .terms_form import TermsForm, stays_text
 from .training import training_of
 
 MOST_NAMED = 5
@@ -76,6 +77,20 @@ class ProductFormMixin(Extension):
             )
             record.add_error("price", text)
         return is_clean and not priced
+
+    def forms_valid(self, form: Any, formsets: Any) -> HttpResponse:
+        """Save all of it, or say what somebody else did since it was checked."""
+        try:
+            with transaction.atomic():
+                response: HttpResponse = super().forms_valid(form, formsets)
+        except ProtectedError:
+            formsets["training_form"].add_error("kind", stays_text())
+        except ValidationError as error:
+            formsets["training_form"].add_error(None, error.messages)
+        else:
+            return response
+        invalid: HttpResponse = self.forms_invalid(form, formsets)
+        return invalid
 
 
 class SetProductPriceActionMixin(Extension):

@@ -105,8 +105,7 @@ class TermsForm(forms.Form):
             except ValidationError as error:
                 raise ValidationError(_by_field(error.error_dict)) from error
         elif self.training and _is_used(self.training):
-            text = _("It stays training: learners have it, or it is part of a path.")
-            raise ValidationError({"kind": text})
+            raise ValidationError({"kind": stays_text()})
         elif not self.training and set(self.changed_data) - {OPENED}:
             text = _("Choose a kind, or leave everything below it empty.")
             raise ValidationError({"kind": text})
@@ -173,6 +172,10 @@ def _by_field(by_term: Mapping[str, Any]) -> dict[str, Any]:
         FIRST_COURSE if name == "path_courses" else name: value
         for name, value in by_term.items()
     }
+
+
+def stays_text() -> str:
+    return _("It stays training: learners have it, or it is part of a path.")
 
 
 def _is_used(training: TrainingProduct) -> bool:
