@@ -1,6 +1,7 @@
 from django.urls import path
 
-from .shop import access_pages, delivery_pages, place_pages, views
+from .shop import place_pages, views
+from .shop.dashboard import access_pages, delivery_pages
 
 app_name = "training_credits"
 

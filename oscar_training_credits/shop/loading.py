@@ -27,17 +27,23 @@ MIXINS = {
     (
         "dashboard.catalogue.bulk_actions",
         "SetProductPriceAction",
-    ): "dashboard.SetProductPriceActionMixin",
-    ("dashboard.catalogue.forms", "StockRecordForm"): "dashboard.StockRecordFormMixin",
+    ): "dashboard.products.SetProductPriceActionMixin",
+    (
+        "dashboard.catalogue.forms",
+        "StockRecordForm",
+    ): "dashboard.products.StockRecordFormMixin",
     (
         "dashboard.catalogue.views",
         "ProductCreateUpdateView",
-    ): "dashboard.ProductFormMixin",
+    ): "dashboard.products.ProductFormMixin",
     (
         "dashboard.catalogue.views",
         "ProductDeleteView",
-    ): "dashboard.ProductDeleteViewMixin",
-    ("dashboard.orders.views", "OrderDetailView"): "order_pages.DashboardOrderMixin",
+    ): "dashboard.products.ProductDeleteViewMixin",
+    (
+        "dashboard.orders.views",
+        "OrderDetailView",
+    ): "dashboard.orders.DashboardOrderMixin",
     ("dashboard.orders.views", "OrderListView"): "order_pages.OrderListMixin",
     ("offer.applicator", "Applicator"): "basket.ApplicatorMixin",
     ("order.utils", "OrderCreator"): "orders.OrderCreatorMixin",

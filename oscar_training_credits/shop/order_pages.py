@@ -6,17 +6,12 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 
-from ..conf import settings
 from ..credits.models import Redemption
-from .refund_pages import RefundActionsMixin, may_give_back
 from .settlements import (
-    JOINED,
     forget_lines,
     has_read_lines,
     read_lines,
-    settlement_of,
 )
-from .staff_pages import may
 
 
 class OrderListMixin:
@@ -43,24 +38,6 @@ class OrderDispatcherMixin:
             return send(order, *args, **kwargs)
         finally:
             forget_lines(order)
-
-
-class DashboardOrderMixin(RefundActionsMixin):
-    """For Oscar's `dashboard.orders.views.OrderDetailView`."""
-
-    def get_order_lines(self) -> QuerySet[Any]:
-        """Join what the page shows of each line; Oscar reads each product by itself."""
-        lines: QuerySet[Any] = super().get_order_lines()
-        return lines.select_related("product", *JOINED)
-
-    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context: dict[str, Any] = super().get_context_data(**kwargs)
-        context["settlement"] = settlement_of(self.object, context["lines"])
-        statuses = set(self.object.available_statuses())
-        context["may_view_access"] = may(self.request.user, "view_access")
-        context["may_give_back"] = may_give_back(self.request.user)
-        context["refund_statuses"] = sorted(statuses & set(settings.REFUND_STATUSES))
-        return context
 
 
 def credits_paid() -> Subquery:

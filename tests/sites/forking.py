@@ -34,7 +34,7 @@ class PaymentDetailsView(PaymentDetailsView):
 """
 MIXED_IN = """
 
-from oscar_training_credits.shop import {ours} as ours
+import oscar_training_credits.shop.{ours} as ours
 
 
 class {name}(ours.{mixin}, {name}):
@@ -48,7 +48,7 @@ def fork(*, by_hand: bool) -> None:
         call_command("oscar_fork_app", label, PACKAGE, stdout=StringIO())
     add("checkout.views", OWN_PAYMENT)
     for (module, name), path in MIXINS.items() if by_hand else ():
-        ours, _dot, mixin = path.partition(".")
+        ours, _dot, mixin = path.rpartition(".")
         add(module, MIXED_IN.format(ours=ours, mixin=mixin, name=name))
 
 

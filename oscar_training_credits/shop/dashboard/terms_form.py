@@ -12,16 +12,16 @@ from django.db import router
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..credits.models import TrainingProduct
-from ..credits.terms import PLAIN, Kind, Terms, check_terms
-from .access_forms import PlainSelect
-from .stale import OPENED, as_opened, opened_field, refuse_stale
-from .training import (
+from ...credits.models import TrainingProduct
+from ...credits.terms import PLAIN, Kind, Terms, check_terms
+from ..stale import OPENED, as_opened, opened_field, refuse_stale
+from ..training import (
     refuse_listed,
     sell_as_training,
     sell_no_longer_as_training,
     training_of,
 )
+from .access_forms import PlainSelect
 
 PREFIX = "training"
 COURSE = "course_"

@@ -17,10 +17,10 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from django.views.generic import View
 from django_tables2 import A, Column, TemplateColumn
 
-from ..conf import settings
-from ..credits import deliveries
-from ..credits.deliveries import Result
-from ..credits.models import Delivery
+from ...conf import settings
+from ...credits import deliveries
+from ...credits.deliveries import Result
+from ...credits.models import Delivery
 from .access_forms import PlainSelect
 from .staff_pages import (
     NO_WRAP,

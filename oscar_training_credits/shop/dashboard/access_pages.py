@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from django.views.generic import DetailView, FormView
 from django_tables2 import A, Column
 
-from ..credits import giving
-from ..credits.models import Access
-from ..exceptions import CauseReused, NothingGained
+from ...credits import giving
+from ...credits.models import Access
+from ...exceptions import CauseReused, NothingGained
 from .access_forms import STATES, AccessSearchForm, EndForm, ExtendForm, GiveForm
 from .staff_pages import (
     NO_WRAP,

@@ -1,4 +1,4 @@
-"""Oscar's dashboard, with credits."""
+"""Oscar's products in the dashboard: their terms as training, and their prices."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from ..mixins import Extension
-from .history import changes_by, prices_of, record_prices
+from ...mixins import Extension
+from ..history import changes_by, prices_of, record_prices
+from ..training import training_of
 from .terms_form import TermsForm, stays_text
-from .training import training_of
 
 MOST_NAMED = 5
 

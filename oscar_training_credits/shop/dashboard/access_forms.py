@@ -16,9 +16,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ..credits.giving import LONGEST_REASON
-from ..credits.models import Access, TrainingProduct
-from ..credits.terms import LONGEST_ACCESS, end_of
+from ...credits.giving import LONGEST_REASON
+from ...credits.models import Access, TrainingProduct
+from ...credits.terms import LONGEST_ACCESS, end_of
 from .staff_pages import learner_matches, training_matches
 
 STATES: dict[str, tuple[Any, Callable[[datetime], Q]]] = {

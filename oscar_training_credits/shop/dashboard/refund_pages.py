@@ -17,13 +17,13 @@ from django.utils.translation import gettext as _
 from oscar.core.loading import get_class
 from oscar.views.decorators import check_permissions
 
-from ..conf import settings
-from ..credits import places, refunding
-from ..credits.models import CreditCode
-from ..credits.refunding import Plan, RefundRefusal
-from ..exceptions import CauseReused, RefundRefused
-from ..mixins import Extension
-from . import refunds
+from ...conf import settings
+from ...credits import places, refunding
+from ...credits.models import CreditCode
+from ...credits.refunding import Plan, RefundRefusal
+from ...exceptions import CauseReused, RefundRefused
+from ...mixins import Extension
+from .. import refunds
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Oscar's dashboard, with credits: products, orders and refunds, access, deliveries."""
