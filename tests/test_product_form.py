@@ -28,7 +28,7 @@ Product = get_model("catalogue", "Product")
 ProductClass = get_model("catalogue", "ProductClass")
 Range = get_model("offer", "Range")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 PRICE = "stockrecords-0-price"
 LATER = "2027-02-01"
