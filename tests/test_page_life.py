@@ -194,6 +194,17 @@ def test_whoever_has_what_is_off_sale_is_sent_to_a_page_that_is_there(editor, co
     assert learner.client.get(link).status_code == 200
 
 
+def test_the_list_of_training_does_not_link_to_itself(editor, course):
+    learner = Learner(make_learner())
+    api.give_access(learner.user, course.training, reason="Goodwill")
+    editor.client.post(admin("unpublish", course.pk))
+
+    page = text_of(learner.client.get(reverse("training_credits:my-training")))
+
+    row = page.partition('<th scope="row">')[2].partition("</th>")[0]
+    assert row == course.product.title
+
+
 def test_what_is_in_a_basket_can_not_be_bought_once_it_is_off_sale(editor, course):
     learner = Learner(make_learner())
     make_code(100, text="ACME-TEAM")

@@ -217,10 +217,14 @@ class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
             {
                 "title": training.product.get_title(),
                 "standing": standing,
-                "link": links.get(training.pk),
+                "link": self.elsewhere(links.get(training.pk)),
             }
             for training, standing in holdings.items()
         ]
         rows.sort(key=lambda row: (not row["standing"].has_access, row["title"]))
         groups = places_bought(self.request)
         return super().get_context_data(rows=rows, groups=groups, **kwargs)
+
+    def elsewhere(self, link: str | None) -> str | None:
+        """Return a link, unless it leads to this page: what is off sale has no page."""
+        return None if link == self.request.path else link
