@@ -13,6 +13,7 @@ from oscar.core.loading import get_model
 
 from oscar_training_credits.credits.issuing import set_state
 from oscar_training_credits.credits.models import Access, AppliedCode, LedgerEntry
+from oscar_training_credits.credits.terms import Kind
 from oscar_training_credits.shop import boxes, express
 from oscar_training_credits.shop.training import sell_as_training
 from oscar_training_credits.test.factories import (
@@ -23,6 +24,7 @@ from oscar_training_credits.test.factories import (
 )
 
 from .orders import place_order
+from .pages import make_course
 from .shop import Learner, shown_in, text_of, words
 
 Order = get_model("order", "Order")
@@ -179,6 +181,21 @@ def test_a_path_says_how_much_of_it_is_yours_already(buyer):
 
     note = boxes.path_note(path, buyer.user)
     assert note == "You have 1 of its 2 courses already."
+
+
+def test_whoever_has_a_path_is_not_told_that_they_have_its_courses(buyer, course):
+    listed = [("course", course.training)]
+    path = make_course(
+        make_product("Path"), kind=Kind.PATH, path_courses=listed, access_days=30
+    )
+    path_buyer = Buyer(path, buyer.user)
+    place_order(buyer.user, (course.product, 1))
+    assert "You have 1 of its 1 courses already." in path_buyer.page()
+
+    place_order(buyer.user, (path.product, 1))
+
+    assert "You have access" in path_buyer.page()
+    assert "courses already" not in path_buyer.page()
 
 
 def test_access_that_begins_later_is_yours_already(buyer, code):
@@ -338,6 +355,25 @@ def test_my_training_lists_what_since_when_and_until_when(buyer, code):
     assert f'href="{buyer.course.url}"' in page
     assert buyer.course.product.title in words(page)
     assert "No end" not in page
+
+
+def test_my_training_says_when_access_begins_and_ended(buyer):
+    now = timezone.now()
+    coming, ended = make_training("Coming"), make_training("Ended")
+    for training, start, end in ((coming, 10, 90), (ended, -90, -10)):
+        Access.objects.create(
+            learner=buyer.user,
+            training=training,
+            starts_at=now + timedelta(days=start),
+            ends_at=now + timedelta(days=end),
+        )
+
+    page = words(text_of(buyer.client.get(reverse("training_credits:my-training"))))
+
+    days = [now + timedelta(days=days) for days in (10, 90, -10)]
+    begins, ends, over = (date_format(timezone.localtime(day)) for day in days)
+    assert f"Coming From {begins} {ends}" in page
+    assert f"Ended Ended on {over}" in page
 
 
 def test_an_abandoned_purchase_is_taken_up_again(buyer, code):

@@ -173,7 +173,9 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         "is_for_sale": price.exists,
         "is_express": express.is_express(training),
         "over": sale.over_text(training) if training.is_over else "",
-        "path_note": "" if preview else path_note(training, request.user),
+        "path_note": ""
+        if preview or state.standing.has_access
+        else path_note(training, request.user),
         "state": state,
         "codes": code_rows(state.quote),
         "notice": notice(state.quote),
