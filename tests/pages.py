@@ -8,7 +8,16 @@ from typing import Any
 from wagtail.models import Locale, Page, Site
 from wagtail.rich_text import RichText
 
-from sandbox.academy.models import CourseIndexPage, CoursePage, HomePage
+from sandbox.academy.models import (
+    CourseIndexPage,
+    CoursePage,
+    HomePage,
+    PathIndexPage,
+    PathPage,
+    PlanIndexPage,
+    PlanPage,
+)
+from sandbox.academy.seed.pages import make_list, publish
 
 numbers = count(1)
 SECRET = "the first lesson"
@@ -52,3 +61,25 @@ def lesson() -> dict[str, Any]:
     values = {name: child.get_default() for name, child in block.child_blocks.items()}
     text = RichText("<p>Read this.</p>")
     return {**values, "title": SECRET, "minutes": 5, "text": text}
+
+
+def make_path(product: Any, *courses: Any, **terms: Any) -> Any:
+    """Return a page, published, that sells a path of the `courses` of these pages."""
+    listed = [("course", course.training) for course in courses]
+    page = PathPage(
+        title="A path", intro="In order.", product=product, path_courses=listed, **terms
+    )
+    return publish(course_list(PathIndexPage, "paths"), page)
+
+
+def make_plan(product: Any, content: Any, **terms: Any) -> Any:
+    """Return a page, published, that sells a plan for the range `content`."""
+    page = PlanPage(
+        title="A plan", intro="All.", product=product, plan_content=content, **terms
+    )
+    return publish(course_list(PlanIndexPage, "plans"), page)
+
+
+def course_list(model: Any, slug: str) -> Any:
+    home = course_index().get_parent()
+    return make_list(home, model, slug, {"title": slug.title(), "intro": "All."})

@@ -15,11 +15,11 @@ from wagtail.models import Page
 
 from oscar_training_credits.cms.blocks import PurchaseBlock, Restricted
 from oscar_training_credits.credits.models import Access
-from oscar_training_credits.test.factories import make_code, make_learner
-from sandbox.academy.models import CoursePage
+from oscar_training_credits.test.factories import make_code, make_learner, make_product
+from sandbox.academy.models import CoursePage, PathPage
 
 from .orders import place_order
-from .pages import course_index
+from .pages import course_index, make_path
 from .shop import Learner, text_of, words
 
 pytestmark = pytest.mark.django_db
@@ -224,6 +224,17 @@ def box_of(response) -> str:
     return page[page.index('<section id="training-purchase"') :].partition(
         "</section>"
     )[0]
+
+
+def test_a_shared_path_does_not_show_whose_its_courses_are(page, member, monkeypatch):
+    path = make_path(make_product("Path"), page, credits=20)
+    assert "Already yours" in seen_by(member, path)
+
+    monkeypatch.setattr(PathPage, "is_shared", True)
+
+    assert "Already yours" not in seen_by(member, path)
+    mine = text_of(member.client.get(f"{path.url}?mine=1"))
+    assert "Already yours" in mine
 
 
 def test_what_is_personal_has_an_address_that_no_cache_keeps(shared, member, learner):

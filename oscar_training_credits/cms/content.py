@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from wagtail.models import Locale
 
 from ..credits import access
@@ -55,12 +56,14 @@ class OpenedCourse:
         return str(self.training.product.get_title())
 
 
-def opened_courses(page: Any, learner: Any) -> list[OpenedCourse]:
-    """Return the courses that a path's or a plan's page sells, for `learner`.
+def opened_courses(page: Any, request: Any) -> list[OpenedCourse]:
+    """Return the courses that a path's or a plan's page sells, for its visitor.
 
     Those of a path are in its order, those of a plan in that of their titles. They
-    are as this page has them, so that its preview shows the draft's.
+    are as this page has them, so that its preview shows the draft's. On a page that
+    everybody shares they are a stranger's.
     """
+    learner = request.user if page.is_personal(request) else AnonymousUser()
     trainings = list(_trainings_in(page))
     links = course_pages(trainings)
     standings = access.standings(learner, trainings)

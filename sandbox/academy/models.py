@@ -200,7 +200,7 @@ class SeveralCoursesPage(TrainingPage):
 
     def get_context(self, request, *args, **kwargs):
         return super().get_context(request, *args, **kwargs) | {
-            "opened": opened_courses(self, request.user)
+            "opened": opened_courses(self, request)
         }
 
 
