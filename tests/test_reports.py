@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import date
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -139,6 +140,33 @@ def test_the_history_says_who_changed_what_from_what_to_what(client):
     page = words(text_of(report(client, "changes")))
     assert "credits 20 35 boss" in page
     assert "price in money 25.00 GBP boss" in page
+
+
+def test_the_history_speaks_as_the_page_editor_does(client):
+    course, product = make_training("Inside"), make_product("Path")
+    terms = {"credits": 20, "kind": "path", "path_courses": (course,)}
+    sell_as_training(product, **terms)
+    sell_as_training(product, **terms, credit_only=True, access_until=date(2027, 1, 2))
+
+    page = words(text_of(report(client, "changes")))
+
+    assert "kind Course Path" in page
+    assert "credit-only No Yes" in page
+    assert "access until 2 Jan 2027" in page
+
+
+def test_the_history_has_no_box_to_search_the_shop(client, course):
+    page = text_of(report(client, "changes"))
+
+    header = page.partition("data-search-form")[2].partition("</form>")[0]
+    assert 'name="changed_at_from"' in header
+    assert 'name="q"' not in header
+
+
+def test_the_list_shows_prices_in_their_currency(client):
+    make_training("Secure", price="240.00")
+
+    assert "£240.00" in words(text_of(report(client, "products")))
 
 
 @pytest.mark.parametrize("name", ["products", "usage", "changes"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any, ClassVar
 
 import django_filters
 from django.db.models import (
+    BooleanField,
     Count,
+    DateField,
     Exists,
     F,
     IntegerField,
@@ -20,12 +23,14 @@ from django.db.models import (
     Value,
 )
 from django.db.models.functions import Coalesce
+from django.forms import Media
 from django.urls import NoReverseMatch, path, reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from oscar.core.loading import get_model
+from oscar.templatetags.currency_filters import currency
 from wagtail.admin.filters import DateRangePickerWidget, WagtailFilterSet
 from wagtail.admin.menu import Menu, MenuItem, SubmenuMenuItem
 from wagtail.admin.site_summary import SummaryItem
@@ -96,6 +101,33 @@ def term_name(change: TermsChange) -> str:
     return str(field.verbose_name)
 
 
+def before_in_words(change: TermsChange) -> str:
+    return value_in_words(change, change.before)
+
+
+def after_in_words(change: TermsChange) -> str:
+    return value_in_words(change, change.after)
+
+
+def value_in_words(change: TermsChange, text: str) -> str:
+    """Return a value of a term, kept as text, as the page editor shows it."""
+    if not text or change.term in ("path_courses", PRICE):
+        return text
+    field: Any = TrainingProduct._meta.get_field(change.term)
+    if isinstance(field, BooleanField):
+        return str(_("Yes") if text == str(True) else _("No"))
+    if isinstance(field, DateField):
+        return date_format(date.fromisoformat(text))
+    return str(dict(field.flatchoices).get(text, text))
+
+
+def money_in_words(training: Any) -> str:
+    """Return the price in money with its currency; empty if there is none."""
+    if training.money is None:
+        return ""
+    return str(currency(training.money, training.money_currency))
+
+
 class ProductColumn(TitleColumn):
     """The product's title, linked to the page that sells it or else to the shop."""
 
@@ -112,7 +144,20 @@ class ProductColumn(TitleColumn):
             return None
 
 
-class TrainingReport(ReportView):
+class Report(ReportView):
+    """A report whose table fits a phone."""
+
+    results_template_name = "training_credits/cms/report_results.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        context["media"] += Media(css={"all": ["training_credits/reports.css"]})
+        # Else it would be Oscar's form, from its context processor.
+        context.setdefault("search_form", None)
+        return context
+
+
+class TrainingReport(Report):
     """A report on the site's training products."""
 
     model = TrainingProduct
@@ -159,7 +204,7 @@ class ProductsView(TrainingReport):
         Column("get_kind_display", label=_("Kind"), sort_key="kind"),
         Column("credits", label=_("Credits"), sort_key="credits"),
         BooleanColumn("credit_only", label=_("Credit-only")),
-        Column("money", label=_("Price in money")),
+        Column("money", label=_("Price in money"), accessor=money_in_words),
         BooleanColumn("has_page", label=_("Live page")),
         Column("access", label=_("Access"), accessor=access_in_words),
     ]
@@ -201,7 +246,7 @@ class UsageView(TrainingReport):
         return with_usage(trainings())
 
 
-class ChangesView(ReportView):
+class ChangesView(Report):
     """Who changed which price or term of training, when, from what to what."""
 
     model = TermsChange
@@ -217,8 +262,8 @@ class ChangesView(ReportView):
     columns: ClassVar[list[Any]] = [
         Column("training", label=_("Product")),
         Column("term", label=_("What"), accessor=term_name),
-        Column("before", label=_("From")),
-        Column("after", label=_("To")),
+        Column("before", label=_("From"), accessor=before_in_words),
+        Column("after", label=_("To"), accessor=after_in_words),
         Column("changed_by", label=_("By")),
         DateColumn("changed_at", label=_("When"), sort_key="changed_at"),
     ]
@@ -306,10 +351,11 @@ def trainings() -> QuerySet[Any]:
     """Return the training products with what the reports list of them."""
     StockRecord = get_model("partner", "StockRecord")
     records = StockRecord._default_manager.filter(product=OuterRef("product"))
-    price = records.exclude(price=None).order_by("pk").values("price")[:1]
+    priced = records.exclude(price=None).order_by("pk")
     return TrainingProduct.objects.select_related("product").annotate(
         title=F("product__title"),
-        money=Subquery(price),
+        money=Subquery(priced.values("price")[:1]),
+        money_currency=Subquery(priced.values("price_currency")[:1]),
         has_price=Exists(records.exclude(price=None)) | Q(credits__isnull=False),
         page_id=_page_id(),
         has_page=_has_page(),
