@@ -6,7 +6,6 @@ import json
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext_lazy as _
@@ -21,13 +20,8 @@ from wagtail.models import Page
 from ..credits import access
 from ..credits.access import Standing
 from ..credits.models import TrainingProduct
-from ..credits.models.training import (
-    ACCESS_FROM_HELP,
-    ACCESS_UNTIL_HELP,
-    KIND_HELP,
-    PLAN_CONTENT_HELP,
-)
-from ..credits.terms import LONGEST_ACCESS, MOST_CREDITS, Kind, Terms, check_terms
+from ..credits.models.training import TermsFields
+from ..credits.terms import Kind, Terms, check_terms
 from ..shop.training import refuse_listed
 from .forms import TrainingPageForm
 from .panels import TermsElsewherePanel
@@ -46,7 +40,7 @@ def shown_for(kind: Kind) -> dict[str, str]:
     return {"data-w-rules-target": "show", "data-w-rules": rule}
 
 
-class TrainingPageMixin(models.Model):
+class TrainingPageMixin(TermsFields):
     """For a page that sells a training product and shows what it opens.
 
     Mix it into any page model, before `Page`. What an editor enters becomes the live
@@ -57,13 +51,6 @@ class TrainingPageMixin(models.Model):
     translated from: they are edited there, and copied whenever either is saved.
     """
 
-    kind = models.CharField(
-        _("kind"),
-        max_length=10,
-        choices=Kind.choices,
-        default=Kind.COURSE,
-        help_text=KIND_HELP,
-    )
     product = models.ForeignKey(
         "catalogue.Product",
         verbose_name=_("product"),
@@ -72,40 +59,6 @@ class TrainingPageMixin(models.Model):
         on_delete=models.PROTECT,
         related_name="+",
         help_text=_("The product of the shop that this page sells."),
-    )
-    credits = models.PositiveIntegerField(
-        _("credits"),
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(MOST_CREDITS)],
-        help_text=_("The price in credits. Leave it empty if it takes no credits."),
-    )
-    credit_only = models.BooleanField(
-        _("credit-only"),
-        default=False,
-        help_text=_("No price in money is shown anywhere; only credits can pay."),
-    )
-    access_days = models.PositiveIntegerField(
-        _("days of access"),
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_ACCESS)],
-        help_text=_("How long access lasts after purchase. Leave it empty for no end."),
-    )
-    access_from = models.DateField(
-        _("access from"), null=True, blank=True, help_text=ACCESS_FROM_HELP
-    )
-    access_until = models.DateField(
-        _("access until"), null=True, blank=True, help_text=ACCESS_UNTIL_HELP
-    )
-    plan_content = models.ForeignKey(
-        "offer.Range",
-        verbose_name=_("content of the plan"),
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        help_text=PLAN_CONTENT_HELP,
     )
     path_courses = StreamField(
         PathBlocks(),

@@ -982,7 +982,7 @@ class Migration(migrations.Migration):
                     "credits",
                     models.PositiveIntegerField(
                         blank=True,
-                        help_text="Leave it empty if it can't be paid in credits.",
+                        help_text="The price in credits. Leave it empty if it takes no credits.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(1),
@@ -995,7 +995,7 @@ class Migration(migrations.Migration):
                     "credit_only",
                     models.BooleanField(
                         default=False,
-                        help_text="It has no money price and can only be had for credits.",
+                        help_text="No price in money is shown anywhere; only credits can pay.",
                         verbose_name="credit-only",
                     ),
                 ),
@@ -1003,7 +1003,7 @@ class Migration(migrations.Migration):
                     "access_days",
                     models.PositiveIntegerField(
                         blank=True,
-                        help_text="How long access lasts. Leave it empty for no end.",
+                        help_text="How long access lasts after purchase. Leave it empty for no end.",
                         null=True,
                         validators=[
                             django.core.validators.MinValueValidator(1),
@@ -1037,7 +1037,7 @@ class Migration(migrations.Migration):
                         help_text="The range of products that a plan opens, also what is added to it later.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
-                        related_name="training_plans",
+                        related_name="+",
                         to="offer.range",
                         verbose_name="content of the plan",
                     ),

@@ -22,15 +22,67 @@ from ..terms import (
     start_of,
 )
 
-KIND_HELP = _("A course opens itself, a path its courses, a plan a range of products.")
-ACCESS_FROM_HELP = _("The first day of access. Leave it empty to start at purchase.")
-ACCESS_UNTIL_HELP = _("The last day of access for everybody. Leave it empty for none.")
-PLAN_CONTENT_HELP = _(
-    "The range of products that a plan opens, also what is added to it later."
-)
+
+class TermsFields(models.Model):
+    """The terms that are columns, of a training product and of a page that sells it."""
+
+    kind = models.CharField(
+        _("kind"),
+        max_length=10,
+        choices=Kind.choices,
+        default=Kind.COURSE,
+        help_text=_(
+            "A course opens itself, a path its courses, a plan a range of products."
+        ),
+    )
+    credits = models.PositiveIntegerField(
+        _("credits"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_CREDITS)],
+        help_text=_("The price in credits. Leave it empty if it takes no credits."),
+    )
+    credit_only = models.BooleanField(
+        _("credit-only"),
+        default=False,
+        help_text=_("No price in money is shown anywhere; only credits can pay."),
+    )
+    access_days = models.PositiveIntegerField(
+        _("days of access"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_ACCESS)],
+        help_text=_("How long access lasts after purchase. Leave it empty for no end."),
+    )
+    access_from = models.DateField(
+        _("access from"),
+        null=True,
+        blank=True,
+        help_text=_("The first day of access. Leave it empty to start at purchase."),
+    )
+    access_until = models.DateField(
+        _("access until"),
+        null=True,
+        blank=True,
+        help_text=_("The last day of access for everybody. Leave it empty for none."),
+    )
+    plan_content = models.ForeignKey(
+        "offer.Range",
+        verbose_name=_("content of the plan"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_(
+            "The range of products that a plan opens, also what is added to it later."
+        ),
+    )
+
+    class Meta:
+        abstract = True
 
 
-class TrainingProduct(models.Model):
+class TrainingProduct(TermsFields):
     """The terms on which an Oscar product is sold as training.
 
     A course opens itself, a path the courses on its list, a plan all that a range of
@@ -45,47 +97,6 @@ class TrainingProduct(models.Model):
         verbose_name=_("product"),
         on_delete=models.CASCADE,
         related_name="training",
-    )
-    kind = models.CharField(
-        _("kind"),
-        max_length=10,
-        choices=Kind.choices,
-        default=Kind.COURSE,
-        help_text=KIND_HELP,
-    )
-    credits = models.PositiveIntegerField(
-        _("credits"),
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(MOST_CREDITS)],
-        help_text=_("Leave it empty if it can't be paid in credits."),
-    )
-    credit_only = models.BooleanField(
-        _("credit-only"),
-        default=False,
-        help_text=_("It has no money price and can only be had for credits."),
-    )
-    access_days = models.PositiveIntegerField(
-        _("days of access"),
-        null=True,
-        blank=True,
-        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_ACCESS)],
-        help_text=_("How long access lasts. Leave it empty for no end."),
-    )
-    access_from = models.DateField(
-        _("access from"), null=True, blank=True, help_text=ACCESS_FROM_HELP
-    )
-    access_until = models.DateField(
-        _("access until"), null=True, blank=True, help_text=ACCESS_UNTIL_HELP
-    )
-    plan_content = models.ForeignKey(
-        "offer.Range",
-        verbose_name=_("content of the plan"),
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="training_plans",
-        help_text=PLAN_CONTENT_HELP,
     )
 
     class Meta:
