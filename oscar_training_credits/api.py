@@ -19,7 +19,11 @@ from .shop.askers import asker_of
 from .shop.auditing import audit
 from .shop.quotes import quote_of
 from .shop.refunds import cancel_lines, refund_lines, refund_order
-from .shop.training import sell_as_training, training_of
+from .shop.training import (
+    sell_as_training,
+    sell_no_longer_as_training,
+    training_of,
+)
 from .shop.vouchers import VoucherLike
 
 __all__ = [
@@ -64,6 +68,7 @@ __all__ = [
     "refund_order",
     "release_expired",
     "sell_as_training",
+    "sell_no_longer_as_training",
     "set_state",
     "standing",
     "standings",

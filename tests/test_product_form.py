@@ -305,6 +305,16 @@ def test_training_that_nobody_has_becomes_an_ordinary_product(staff):
     assert price_of(product) == Decimal("240.00")
 
 
+def test_what_is_no_training_any_more_can_be_asked_for_again():
+    product = make_training(credits=20).product
+
+    for _twice in range(2):
+        api.sell_no_longer_as_training(product)
+
+    assert api.training_of(product) is None
+    assert not TrainingProduct.objects.filter(product=product).exists()
+
+
 def test_training_that_learners_have_stays_training(staff):
     training = make_training(credits=20)
     give_access(make_learner(), training, reason="Pilot", by=None)

@@ -133,14 +133,15 @@ def sell_as_training(
 def sell_no_longer_as_training(product: Any) -> None:
     """Let `product` be an ordinary product again, with its money price if it had one.
 
-    Its terms and their history are gone.
+    Its terms and their history are gone. Safe to repeat.
 
     Raises:
-        ProtectedError: it has learners, or is a course of a path.
+        ProtectedError: a learner has access to it, or it is a course of a path.
     """
-    training = TrainingProduct.objects.select_for_update().get(product=product)
-    restore_prices(product.stockrecords.select_for_update().order_by("pk"))
-    training.delete()
+    locked = TrainingProduct.objects.select_for_update()
+    if training := locked.filter(product=product).first():
+        restore_prices(product.stockrecords.select_for_update().order_by("pk"))
+        training.delete()
     remember(product, None)
 
 
