@@ -325,6 +325,33 @@ def test_what_a_plan_opens_is_said_to_be_yours_already(learner):
     assert "You have access to this already." in words(learner.basket_page())
 
 
+def test_what_is_bought_twice_at_once_is_said_before_you_pay(learner):
+    course, other = make_training("Course"), make_training("Other")
+    path = make_training("Path", kind="path", path_courses=(course,))
+    everything = Range.objects.create(name="Some")
+    everything.add_product(path.product)
+    plan = make_training("Plan", kind="plan", plan_content=everything)
+    for training in (course, other, path, plan):
+        learner.add(training.product)
+
+    pages = [words(learner.basket_page()), words(text_of(learner.preview()))]
+
+    for page in pages:
+        assert page.count("is in your basket too") == 2
+        assert "Course : “Path” opens this as well, and is in your basket too." in page
+        assert "Path : “Plan” opens this as well, and is in your basket too." in page
+
+
+def test_a_place_for_others_is_not_said_to_be_bought_twice(learner, settings):
+    settings.TRAINING_CREDITS_MOST_PLACES = 5
+    course = make_training("Course")
+    path = make_training("Path", kind="path", path_courses=(course,))
+    learner.add(path.product, quantity=2)
+    learner.add(course.product)
+
+    assert "is in your basket too" not in words(learner.basket_page())
+
+
 def test_the_thank_you_page_is_shown_for_the_same_click_again(learner, code):
     learner.add(make_training(credits=20).product)
     learner.apply(TEXT)

@@ -16,7 +16,8 @@ from django.db import connection
 from django.db.models import F, FilteredRelation, Q, QuerySet
 from django.utils import timezone
 
-from .models import Access, TrainingProduct
+from .models import Access, PathCourse, TrainingProduct
+from .terms import Kind
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -112,6 +113,26 @@ def opens(row: Access, training: TrainingProduct) -> bool:
     """Tell whether one access row is for `training`, by whatever ground."""
     rows = _rows_of(row.learner_id, [training.pk]).filter(pk=row.pk)
     return any(_opened_by(rows, {training.pk: training}))
+
+
+def opened_by_others(
+    trainings: Iterable[TrainingProduct],
+) -> dict[TrainingProduct, TrainingProduct]:
+    """Return which of these a path or a plan among them opens as well, and which does.
+
+    No query if there is neither, one for the paths, and what Oscar asks for each plan.
+    """
+    by_pk = {training.pk: training for training in trainings}
+    found: dict[TrainingProduct, TrainingProduct] = {}
+    if any(training.kind == Kind.PATH for training in by_pk.values()):
+        listed = PathCourse.objects.filter(path__in=by_pk, course__in=by_pk)
+        for path, course in listed.order_by("pk").values_list("path", "course"):
+            found[by_pk[course]] = by_pk[path]
+    for plan in by_pk.values():
+        if plan.plan_content:
+            for pk in _contained(plan.plan_content, by_pk.values()) - {plan.pk}:
+                found.setdefault(by_pk[pk], plan)
+    return found
 
 
 def standing_of(rows: Iterable[Access], *, at: datetime) -> Standing:

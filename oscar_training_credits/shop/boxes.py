@@ -93,7 +93,7 @@ def basket_box(basket: Any, *, total: Any = None) -> BasketBox | None:
 
 def notes_on(basket: Any) -> list[AlreadyRow]:
     """Return what the owner of `basket` is told before they pay for its training."""
-    return [*already_yours(basket), *several_places(basket)]
+    return [*already_yours(basket), *bought_twice(basket), *several_places(basket)]
 
 
 def already_yours(basket: Any) -> list[AlreadyRow]:
@@ -118,6 +118,22 @@ def already_yours(basket: Any) -> list[AlreadyRow]:
         AlreadyRow(training.product.get_title(), note)
         for training, note in notes.items()
         if note
+    ]
+
+
+def bought_twice(basket: Any) -> list[AlreadyRow]:
+    """Return what the owner of `basket` is told of training that others in it open.
+
+    No query if there is no path and no plan.
+    """
+    products = {line.product_id for line in basket.all_lines() if line.quantity == 1}
+    mine = [each for each in trainings_of(basket) if each.product_id in products]
+    text = _("“%(title)s” opens this as well, and is in your basket too.")
+    return [
+        AlreadyRow(
+            training.product.get_title(), text % {"title": other.product.get_title()}
+        )
+        for training, other in access.opened_by_others(mine).items()
     ]
 
 
