@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import override
 from oscar.core.loading import get_model
-from wagtail.models import Locale
+from wagtail.models import GroupApprovalTask, Locale, Page, Workflow, WorkflowTask
 
 from oscar_training_credits import api
 from oscar_training_credits.cms.content import course_pages
+from oscar_training_credits.cms.exceptions import AlreadySold
 from oscar_training_credits.credits.models import TermsChange, TrainingProduct
 from oscar_training_credits.test.factories import (
     make_code,
@@ -24,7 +28,8 @@ from oscar_training_credits.test.factories import (
 from sandbox.academy.models import CourseIndexPage, CoursePage
 
 from .editors import Editor, admin, chooser, complaints, streams, terms_of
-from .pages import make_course
+from .pages import course_index, make_course
+from .racing import at_once
 from .shop import Learner, text_of, words
 
 Product = get_model("catalogue", "Product")
@@ -580,3 +585,252 @@ def test_a_plan_is_a_range_that_is_not_computed(editor, everything):
 
     assert "Everything" in words(text_of(shown))
     assert "Computed" not in words(text_of(shown))
+
+
+# One product, one live page: on every way by which a page becomes live
+
+
+@pytest.fixture
+def rival(editor, course):
+    """A page that is no longer live and would sell what `course` sells, for 50."""
+    page = make_course(None)
+    page.unpublish()
+    editor.save(page, product=course.product_id, credits="50")
+    return page
+
+
+def in_bulk(editor, action, *pages, **typed):
+    address = reverse("wagtail_bulk_action", args=["wagtailcore", "page", action])
+    query = "&".join(f"id={page.pk}" for page in pages)
+    back = reverse("wagtailadmin_explore", args=[course_index().pk])
+    return editor.client.post(f"{address}?{query}&next={back}", typed, follow=True)
+
+
+def is_live(page):
+    return CoursePage.objects.get(pk=page.pk).live
+
+
+def test_what_is_published_in_bulk_leaves_out_a_page_and_says_why(
+    editor, course, rival
+):
+    fine = make_course(None)
+    fine.unpublish()
+
+    response = in_bulk(editor, "publish", rival, fine)
+
+    assert (is_live(rival), is_live(fine)) == (False, True)
+    assert terms_of(course.product) == (20, False, None)
+    said = words(text_of(response))
+    assert "1 page has been published" in said
+    assert f"“{rival.title}” is not published" in said
+    assert f"“{course.title}” sells its product already" in said
+
+
+def test_of_two_pages_published_at_once_the_first_sells_the_product(editor):
+    product = make_product()
+    pages = [make_course(None), make_course(None)]
+    for page in pages:
+        page.unpublish()
+        editor.save(page, product=product.pk, credits="20")
+
+    response = in_bulk(editor, "publish", *pages)
+
+    assert [is_live(page) for page in pages] == [True, False]
+    assert f"“{pages[0].title}” sells its product already" in words(text_of(response))
+
+
+def test_drafts_below_a_page_are_left_out_as_well(editor, course, rival):
+    fine = make_course(None)
+    fine.unpublish()
+    index = course.get_parent()
+
+    response = in_bulk(editor, "publish", index, include_descendants="on")
+
+    assert (is_live(rival), is_live(fine)) == (False, True)
+    assert f"“{rival.title}” is not published" in words(text_of(response))
+
+
+def schedule(page):
+    past = timezone.now() - timedelta(minutes=1)
+    page.revisions.filter(pk=page.latest_revision_id).update(approved_go_live_at=past)
+
+
+def test_the_scheduler_leaves_a_page_out_and_says_so(editor, course, rival, caplog):
+    fine = make_course(None)
+    fine.unpublish()
+    for page in (rival, fine):
+        schedule(page)
+
+    for _hour in range(2):
+        call_command("publish_scheduled")
+
+    assert (is_live(rival), is_live(fine)) == (False, True)
+    assert terms_of(course.product) == (20, False, None)
+    assert f"page {rival.pk} is not published: page {course.pk} sells" in caplog.text
+    history = text_of(editor.client.get(admin("history", rival.pk)))
+    assert words(history).count(f"“{course.title}” sells its product already") == 1
+
+
+def test_a_scheduled_page_comes_when_the_other_is_gone(course, rival):
+    schedule(rival)
+    call_command("publish_scheduled")
+    course.unpublish()
+
+    call_command("publish_scheduled")
+
+    assert is_live(rival)
+    assert terms_of(course.product) == (50, False, None)
+    assert is_on_sale(course.product)
+
+
+def test_code_that_publishes_a_second_page_is_told(course, rival):
+    with pytest.raises(AlreadySold, match=f"“{course.title}” sells"):
+        rival.get_latest_revision().publish()
+
+    assert not is_live(rival)
+
+
+def test_code_that_makes_a_second_live_page_is_told(course):
+    with pytest.raises(AlreadySold):
+        course.get_parent().add_child(
+            instance=CoursePage(title="Again", intro="x", product=course.product)
+        )
+
+    assert CoursePage.objects.filter(product=course.product).count() == 1
+
+
+@pytest.mark.races
+@pytest.mark.django_db(transaction=True)
+def test_of_pages_published_at_the_same_moment_one_sells():
+    product = make_product()
+    pages = [make_course(None) for _ in range(6)]
+    for page in pages:
+        page.unpublish()
+        page.product = product
+        page.save_revision()
+
+    def publish(page):
+        with suppress(AlreadySold):
+            page.get_latest_revision().publish()
+
+    at_once([partial(publish, page) for page in pages])
+
+    assert CoursePage.objects.filter(product=product, live=True).count() == 1
+
+
+def test_a_moderator_can_not_approve_a_second_page(editor, course, rival):
+    workflow = Workflow.objects.create(name="Checked")
+    task = GroupApprovalTask.objects.create(name="Check")
+    task.groups.set(editor.user.groups.all())
+    WorkflowTask.objects.create(workflow=workflow, task=task)
+    state = workflow.start(rival, editor.user)
+    address = admin("workflow_action", rival.pk, "approve", state.current_task_state.pk)
+
+    response = editor.client.post(address)
+
+    assert response.status_code == 302
+    assert not is_live(rival)
+    state.refresh_from_db()
+    assert state.status == state.STATUS_IN_PROGRESS
+    assert "sells this product already" in text_of(
+        editor.save(
+            rival,
+            **{
+                "action-workflow-action": "1",
+                "workflow-action-name": "approve",
+            },
+        )
+    )
+
+
+def test_an_alias_that_is_made_a_page_leaves_the_product_to_its_source(editor, course):
+    alias = copy(editor, course, alias="on")
+
+    editor.client.post(admin("convert_alias", alias.pk))
+
+    alias.refresh_from_db()
+    assert (alias.alias_of, alias.live, alias.product) == (None, True, None)
+    assert alias.get_latest_revision_as_object().product is None
+    assert is_on_sale(course.product)
+    assert editor.publish(course, credits="35").status_code == 302
+
+
+def test_an_alias_in_another_language_that_is_made_a_page_sells_on(
+    editor, course, french
+):
+    for page in course.get_ancestors().filter(depth__gt=1).specific():
+        page.copy_for_translation(french, alias=True)
+    alias = course.copy_for_translation(french, alias=True)
+    editor.user.groups.first().page_permissions.update(page=course.get_root())
+
+    editor.client.post(admin("convert_alias", alias.pk))
+
+    alias.refresh_from_db()
+    assert (alias.alias_of, alias.product) == (None, course.product)
+
+
+# Trees of pages
+
+
+@pytest.fixture(params=["delete", "unpublish"])
+def way(request, editor):
+    may = Permission.objects.get(codename="bulk_delete_page")
+    root = Page.get_first_root_node()
+    editor.user.groups.first().page_permissions.create(page=root, permission=may)
+    return request.param
+
+
+def test_a_tree_takes_what_a_page_and_its_alias_sell_off_sale(editor, course, way):
+    alias = copy(editor, course, alias="on")
+    assert alias.live
+
+    in_bulk(editor, way, course.get_parent(), include_descendants="on")
+
+    assert not CoursePage.objects.filter(live=True).exists()
+    assert not is_on_sale(course.product)
+
+
+def test_a_tree_takes_what_a_page_and_its_translation_sell_off_sale(
+    editor, course, translation, way
+):
+    editor.publish(translation, slug="fondations")
+    translation.move(course.get_parent(), pos="last-child")
+
+    in_bulk(editor, way, course.get_parent(), include_descendants="on")
+
+    assert not CoursePage.objects.filter(live=True).exists()
+    assert not is_on_sale(course.product)
+
+
+def test_a_tree_leaves_on_sale_what_a_page_elsewhere_sells(
+    editor, course, translation, way
+):
+    editor.publish(translation)
+
+    in_bulk(editor, way, course.get_parent(), include_descendants="on")
+
+    assert is_on_sale(course.product)
+
+
+def test_pages_that_go_together_take_their_product_off_sale(
+    editor, course, translation, way
+):
+    editor.publish(translation)
+
+    in_bulk(editor, way, course, translation)
+
+    assert not is_on_sale(course.product)
+
+
+def test_moving_pages_in_bulk_changes_nothing(editor, course):
+    TermsChange.objects.all().delete()
+    alias = copy(editor, course, alias="on")
+    home = course.get_parent().get_parent()
+    elsewhere = home.add_child(instance=CourseIndexPage(title="More", intro="More"))
+
+    in_bulk(editor, "move", course, alias, chooser=elsewhere.pk)
+
+    course.refresh_from_db()
+    assert course.get_parent().pk == elsewhere.pk
+    assert is_on_sale(course.product)
+    assert not TermsChange.objects.exists()

@@ -6,7 +6,7 @@ import json
 from typing import Any, ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext_lazy as _
 from modelcluster.models import (
@@ -23,10 +23,13 @@ from ..credits.models import TrainingProduct
 from ..credits.models.training import TermsFields
 from ..credits.terms import Kind, Terms, check_terms
 from ..shop.training import refuse_listed
+from .exceptions import AlreadySold
 from .forms import TrainingPageForm
 from .panels import TermsElsewherePanel
 from .path import PathBlocks, as_stream, courses_in
 
+SELLING = frozenset({"live", "product"})
+BY_SCHEDULER = "wagtail.publish.scheduled"
 WITH_ACCESS = "with-access"
 PERSONAL = "mine"
 
@@ -110,9 +113,44 @@ class TrainingPageMixin(TermsFields):
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        from .selling import refuse_rival  # which knows the page models
+
+        page: Any = self
+        stored = self._stored()
+        names = kwargs.get("update_fields")
+        if stored.get("alias_of") and not page.alias_of_id:
+            # A page of its own now: as a copy does, it begins without the product.
+            self.product = None
+            kwargs["update_fields"] = names and {*names, "product"}
         self.follow_terms_page()
-        self.was_selling = self._sells_already()
-        super().save(*args, **kwargs)
+        self.was_selling = bool(
+            self.product and stored.get("live") and stored["product"] == self.product.pk
+        )
+        is_written = names is None or SELLING.intersection(names)
+        begins = page.live and self.product and not self.was_selling
+        with transaction.atomic():
+            if is_written and begins and not page.alias_of_id:
+                refuse_rival(self)
+            super().save(*args, **kwargs)
+
+    def publish(self, revision: Any, *args: Any, **kwargs: Any) -> Any:
+        """Publish `revision`, if no other live page sells its product.
+
+        The scheduler leaves the page as it is and goes on with the others.
+
+        Raises:
+            AlreadySold: another page does.
+        """
+        from .publishing import leave_out
+        from .selling import rival_of
+
+        draft = revision.as_object()
+        rival = rival_of(draft)
+        if rival is None:
+            return super().publish(revision, *args, **kwargs)  # type: ignore[misc]
+        if kwargs.get("log_action") != BY_SCHEDULER:
+            raise AlreadySold(draft, rival)
+        return leave_out(self, rival, revision=revision)
 
     @property
     def training(self) -> TrainingProduct | None:
@@ -179,12 +217,13 @@ class TrainingPageMixin(TermsFields):
         if self.product and self.kind == Kind.PATH:
             refuse_listed(self.product)
 
-    def _sells_already(self) -> bool:
-        if self.pk is None or self.product is None:
-            return False
+    def _stored(self) -> dict[str, Any]:
+        """Return what the database has of this page; nothing of a new one."""
+        if self.pk is None:
+            return {}
         model: Any = type(self)
-        live = model._default_manager.filter(pk=self.pk, live=True)
-        return bool(live.filter(product=self.product).exists())
+        stored = model._default_manager.filter(pk=self.pk)
+        return stored.values("live", "product", "alias_of").first() or {}
 
     @property
     def default_exclude_fields_in_copy(self) -> list[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from wagtail.signals import page_published, page_unpublished
 
@@ -22,3 +23,15 @@ def publish_terms(
 def take_down(sender: Any, instance: Any, **kwargs: Any) -> None:
     if isinstance(instance, TrainingPageMixin):
         selling.take_down(instance)
+
+
+def take_down_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
+    # Only now, as pages of a tree that go together see each other live until then.
+    if instance.live:
+        selling.take_down(instance)
+
+
+for model in selling.training_page_models():
+    post_delete.connect(
+        take_down_deleted, sender=model, dispatch_uid=f"training_credits.{model}"
+    )

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
+from django.utils import timezone
 from wagtail.models import Page
 
 from ..shop.sale import put_on_sale, take_off_sale
 from ..shop.training import sell_as_training
+from .exceptions import AlreadySold
 from .models import TrainingPageMixin
 
 
@@ -35,6 +37,35 @@ def rival(page: Any) -> Any:
         if not is_same and not other.alias_of_id:
             return other
     return None
+
+
+def rival_of(draft: Any, *, coming: dict[int, Any] | None = None) -> Any:
+    """Return the page that keeps `draft` from being published now, or None.
+
+    `coming` are the pages that become live before it, by product; it is added.
+    """
+    draft.follow_terms_page()
+    is_later = draft.go_live_at and draft.go_live_at > timezone.now()
+    if draft.product is None or draft.alias_of_id or is_later:
+        return None
+    if other := rival(draft):
+        return other
+    first = {} if coming is None else coming
+    before = first.setdefault(draft.product_id, draft)
+    return None if before.translation_key == draft.translation_key else before
+
+
+def refuse_rival(page: Any) -> None:
+    """Let no page become live that sells what another live page sells.
+
+    Raises:
+        AlreadySold: there is one. The product is locked, so that of two pages which
+            become live at the same moment the second is refused.
+    """
+    products = type(page.product)._default_manager.select_for_update()
+    products.filter(pk=page.product_id).first()
+    if other := rival(page):
+        raise AlreadySold(page, other)
 
 
 def publish_terms(page: Any, *, by: Any) -> None:

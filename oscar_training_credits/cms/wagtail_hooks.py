@@ -6,7 +6,7 @@ from django.contrib.auth.models import Permission
 from django.db.models import Q, QuerySet
 from wagtail import hooks
 
-from . import reports
+from . import publishing, reports
 from .choosers import (
     product_chooser_viewset,
     range_chooser_viewset,
@@ -42,3 +42,15 @@ def register_permissions_of_editors() -> QuerySet[Permission]:
         Q(content_type__app_label="training_credits", codename__in=reported)
         | Q(content_type__app_label="catalogue", codename="add_product")
     )
+
+
+@hooks.register("before_bulk_action")
+def leave_out_of_bulk(
+    request: Any, action_type: str, objects: list[Any], action: Any
+) -> None:
+    publishing.leave_out_of_bulk(request, action_type, objects, action)
+
+
+@hooks.register("register_log_actions")
+def register_left_out(actions: Any) -> None:
+    actions.register_action(publishing.LEFT_OUT)(publishing.LeftOut)
