@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from sandbox.settings import *  # noqa: F403
@@ -46,3 +47,6 @@ HAYSTACK_SIGNAL_PROCESSOR = "haystack.signals.BaseSignalProcessor"
 
 # More than the sandbox sells: refunds and races are tried with whole classes.
 TRAINING_CREDITS_MOST_PLACES = 100
+
+if find_spec("wagtail_localize"):
+    INSTALLED_APPS += ["wagtail_localize", "wagtail_localize.locales"]

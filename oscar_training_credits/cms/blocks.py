@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.template.loader import render_to_string
@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail import blocks
 
 from ..shop.boxes import purchase_box
+from . import localize
 from .models import TrainingPageMixin
 
 
@@ -19,10 +20,21 @@ class Restricted:
     So that no template, feed, index or API shows it that iterates or prints values.
     """
 
-    __slots__ = ("_stream",)
+    __slots__ = ("_stream", "is_read")
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        self.is_read = False
+        """Whether a translator's tool may look inside this very value."""
+
+    @property
+    def stream_block(self) -> Any:
+        return self._stream.stream_block
+
+    def __iter__(self) -> Iterator[Any]:
+        if not self.is_read:
+            raise TypeError("A restricted block shows its content to nobody.")
+        return iter(self._stream)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Restricted) and bool(self._stream == other._stream)
@@ -102,6 +114,13 @@ class RestrictedBlock(blocks.StreamBlock):
 
     def get_api_representation(self, value: Any, context: Any = None) -> list[Any]:
         return []
+
+    def get_translatable_segments(self, value: Any) -> list[Any]:
+        value.is_read = True  # wagtail-localize looks up where each text was
+        return localize.texts_in(opened(value))
+
+    def restore_translated_segments(self, value: Any, segments: list[Any]) -> Any:
+        return closed(localize.with_texts(opened(value), segments))
 
     def render(self, value: Any, context: Any = None) -> Any:
         page, request = _whose(context)

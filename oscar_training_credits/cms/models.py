@@ -25,6 +25,7 @@ from ..credits.terms import Kind, Terms, check_terms
 from ..shop.training import refuse_listed
 from .exceptions import AlreadySold
 from .forms import TrainingPageForm
+from .localize import SharedField
 from .panels import TermsElsewherePanel
 from .path import PathBlocks, as_stream, courses_in
 
@@ -103,6 +104,22 @@ class TrainingPageMixin(TermsFields):
         )
     ]
     base_form_class = TrainingPageForm
+
+    override_translatable_fields: ClassVar[list[Any]] = [
+        SharedField(name)
+        for name in (
+            "kind",
+            "product",
+            "credits",
+            "credit_only",
+            "access_days",
+            "access_from",
+            "access_until",
+            "plan_content",
+            "path_courses",
+        )
+    ]
+    """For wagtail-localize: a translation shares the terms with its source."""
 
     is_unfinished = False
     """Whether this is only saved as a draft, whose terms need not make sense yet."""
