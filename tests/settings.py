@@ -15,6 +15,7 @@ _scratch = tempfile.TemporaryDirectory(prefix="training-credits-")
 SCRATCH = Path(_scratch.name)
 
 DEBUG = False
+ROOT_URLCONF = "tests.urls"
 SECRET_KEY = "only for tests"
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 
@@ -48,5 +49,8 @@ HAYSTACK_SIGNAL_PROCESSOR = "haystack.signals.BaseSignalProcessor"
 # More than the sandbox sells: refunds and races are tried with whole classes.
 TRAINING_CREDITS_MOST_PLACES = 100
 
+INSTALLED_APPS += ["django.contrib.sitemaps", "wagtail.contrib.sitemaps"]
+if find_spec("wagtail.api.v3"):
+    INSTALLED_APPS += ["wagtail.api.v3"]
 if find_spec("wagtail_localize"):
     INSTALLED_APPS += ["wagtail_localize", "wagtail_localize.locales"]

@@ -135,8 +135,9 @@ def test_the_api_does_not_show_it(page, member):
 
 
 def test_feeds_do_not_show_it(page):
-    feed = text_of(Client().get("/courses/feed/"))
+    feed = text_of(Client().get("/courses.rss"))
 
+    assert page.title in feed
     assert HIDDEN not in feed
 
 

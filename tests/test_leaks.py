@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 from haystack.query import SearchQuerySet
 from wagtail.api import APIField
-from wagtail.models import Comment, Page
+from wagtail.models import Comment
 from wagtail.search import index
 from wagtail.search.backends import get_search_backend
 from wagtail.search.models import IndexEntry
@@ -29,13 +29,14 @@ from oscar_training_credits.test.factories import (
     make_learner,
     make_product,
 )
-from sandbox.academy.models import CoursePage
+from sandbox.academy.models import CoursePage, PathPage, PlanPage
 from sandbox.academy.seed.courses import COURSES
 from sandbox.academy.seed.pages import make_image
 from sandbox.academy.seed.people import PASSWORD
 
 from .pages import course_index, make_course
 from .shop import Learner, text_of
+from .urls import HAS_API_V3
 
 pytestmark = [
     pytest.mark.django_db,
@@ -48,6 +49,7 @@ pytestmark = [
 SECRET = "Marmalade keeps for eleven years"
 WORD, BEGINNING = "marmalade", "marmal"
 PUBLIC = "Preserves"
+APIS = ["/api/v2/", *(["/api/v3/"] if HAS_API_V3 else [])]
 SKIPPED = re.compile(r"^/(static|media|cms|django-admin)/|/logout/")
 
 
@@ -103,11 +105,12 @@ def crawl(client, *starts):
         is_text = not kind.startswith("image/")
         seen[address] = text_of(response) if is_text else ""
         waiting += links(address, seen[address])
+        waiting += questions(address)
     return seen
 
 
 def links(here, text):
-    found = re.findall(r'(?:href|src|action)="([^"]+)"|<link>([^<]+)</link>', text)
+    found = re.findall(r'(?:href|src|action)="([^"]+)"|<(?:link|loc)>([^<]+)</', text)
     found += re.findall(r'"(?:html|detail)_url": ?("([^"]+)")', text)
     for each in found:
         parts = urlsplit(urljoin(here, unescape(each[0].strip('"') or each[1])))
@@ -117,6 +120,18 @@ def links(here, text):
             yield address
 
 
+def questions(address):
+    """Yield what a stranger may ask an address that was found, which no link does."""
+    if address.endswith("/"):
+        if address.startswith("/api/v2/"):
+            yield f"{address}?fields=*"
+        elif address.startswith("/api/v3/"):
+            yield f"{address}?version=draft"
+        elif address.startswith(("/courses/", "/paths/", "/plans/")):
+            yield f"{address}?mine=1"
+            yield f"{address}?mode=with-access&is_preview=1"
+
+
 def sentences():
     """Return the first sentence of each lesson of the sandbox's courses."""
     for course in COURSES:
@@ -124,31 +139,50 @@ def sentences():
             yield unescape(strip_tags(lesson.text)).partition(".")[0][:60]
 
 
+def hidden(page):
+    """Return what the restricted block of a seeded page holds."""
+    return f"Only learners read {page.slug}"
+
+
+def training_pages():
+    """Yield what the seeded site sells: its courses, its path and its plan."""
+    for model in (CoursePage, PathPage, PlanPage):
+        yield from model.objects.live()
+
+
 @pytest.fixture
 def seeded():
     call_command("seed_sandbox", verbosity=0)
+    for page in training_pages():
+        block = ("members", [("text", f"<p>{hidden(page)}</p>")])
+        page.body = [*((each.block_type, each.value) for each in page.body), block]
+        page.save_revision().publish()
+    call_command("wagtail_update_index", verbosity=0)
 
 
 def starts():
-    """Return the addresses that no link leads to."""
-    api = "/api/v2/pages/"
+    """Return where a stranger begins who knows the software, but not the site."""
     yield from ["/", "/courses.rss", "/shop/", "/sitemap.xml", "/robots.txt"]
-    yield from [f"{api}?fields=*", f"{api}?type=academy.CoursePage&fields=*"]
-    yield from [
-        f"{api}{pk}/?fields=*" for pk in Page.objects.values_list("pk", flat=True)
-    ]
-    for word in ("Django", "security", "query", "lesson"):
+    for api in APIS:
+        yield from [f"{api}pages/", f"{api}pages/?type=academy.CoursePage&fields=*"]
+    for word in ("Django", "security", "query", "lesson", "learners"):
         yield f"/search/?q={word}"
         yield f"/shop/search/?q={word}"
-        yield f"{api}?search={word}&fields=*"
+        yield from [f"{api}pages/?search={word}" for api in APIS]
 
 
+@pytest.mark.parametrize("is_shared", [False, True], ids=["", "shared"])
 @pytest.mark.parametrize("email", [None, "learner@example.com"], ids=["", "learner"])
-def test_no_lesson_is_anywhere_on_the_seeded_site(seeded, email):
+def test_nothing_restricted_is_anywhere_on_the_seeded_site(
+    seeded, email, is_shared, monkeypatch
+):
+    for model in (CoursePage, PathPage, PlanPage):
+        monkeypatch.setattr(model, "is_shared", is_shared)
     client = Client()
     if email:
         assert client.login(username=email, password=PASSWORD)
-    secrets = list(sentences())
+    sold = list(training_pages())
+    secrets = [*sentences(), *map(hidden, sold)]
 
     pages = crawl(client, *starts())
 
@@ -159,14 +193,18 @@ def test_no_lesson_is_anywhere_on_the_seeded_site(seeded, email):
         if secret in unescape(strip_tags(text))
     }
     assert not leaks
-    assert {f"/courses/{course.slug}/" for course in COURSES} <= set(pages)
+    for page in sold:
+        assert {page.get_url(), f"{page.get_url()}?mine=1"} <= set(pages)
+        assert page.product.get_absolute_url() in pages
+        assert {f"{api}pages/{page.pk}/" for api in APIS} <= set(pages)
+        assert page.get_full_url() in pages["/sitemap.xml"]
     assert "/shop/basket/" in pages
-    assert len(secrets) > len(COURSES)
-    assert len(pages) > 40
+    assert [each for each in pages if each.startswith("/shop/catalogue/category/")]
+    assert len(secrets) > 2 * len(COURSES)
 
 
-def test_the_seeded_lessons_are_there_for_those_with_access(seeded):
-    """Without this the search for them above would prove nothing."""
+def test_what_is_restricted_on_the_seeded_site_is_there_for_those_with_access(seeded):
+    """Without this the search for it above would prove nothing."""
     course = COURSES[0]
     learner = Learner(make_learner())
     page = CoursePage.objects.get(slug=course.slug)
@@ -176,6 +214,7 @@ def test_the_seeded_lessons_are_there_for_those_with_access(seeded):
 
     text = unescape(strip_tags(text_of(learner.client.get(page.url))))
 
+    assert hidden(page) in text
     for lesson in course.lessons:
         assert unescape(strip_tags(lesson.text)).partition(".")[0][:60] in text
 
