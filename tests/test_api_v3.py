@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from wagtail.models import APIToken
 
+from oscar_training_credits import api
 from oscar_training_credits.test.factories import make_learner
 from sandbox.academy.models import CoursePage
 
@@ -96,7 +97,7 @@ def test_a_second_page_that_sells_a_product_is_refused(editor, sold):
         editor.post(reverse("wagtailapi_v3:pages_actions_publish", args=[other.pk])),
         editor.patch(
             own,
-            {"intro": "Mine", "meta": {"action": "publish"}},
+            {"title": "Mine", "meta": {"action": "publish"}},
             content_type="application/json",
         ),
     ]
@@ -107,3 +108,14 @@ def test_a_second_page_that_sells_a_product_is_refused(editor, sold):
     other.refresh_from_db()
     assert not other.live
     assert terms_of(sold.product) == (20, False, None)
+
+
+def test_who_writes_a_title_does_not_undo_what_the_shop_changed(editor, sold):
+    api.sell_as_training(sold.product, credits=35)
+    written = {"title": "Better", "meta": {"action": "publish"}}
+
+    editor.patch(f"{PAGES}{sold.pk}/", written, content_type="application/json")
+
+    sold.refresh_from_db()
+    assert (sold.title, sold.credits) == ("Better", 35)
+    assert terms_of(sold.product) == (35, False, None)

@@ -486,6 +486,50 @@ def test_editors_who_change_the_same_to_the_same_are_not_bothered(editor, course
     assert response.status_code == 302
 
 
+def test_an_editor_is_told_by_wagtail_that_another_has_saved_the_page(editor, course):
+    opened = editor.client.get(admin("edit", course.pk))
+    known = {"revision_id": course.latest_revision_id}
+    Editor().save(course, intro="Theirs")
+
+    told = editor.client.post(opened.context["editing_sessions"].ping_url, known)
+
+    [session] = told.json()["other_sessions"]
+    assert session["revision_id"] == course.latest_revision_id
+
+
+@pytest.mark.parametrize("way", ["in bulk", "by the scheduler", "by code"])
+def test_terms_that_the_shop_changed_are_not_undone_by_a_version_that_has_others(
+    editor, course, way
+):
+    editor.save(course, intro="Better", access_days="7")
+    api.sell_as_training(course.product, credits=35)
+
+    if way == "in bulk":
+        in_bulk(editor, "publish", course)
+    elif way == "by the scheduler":
+        schedule(course)
+        call_command("publish_scheduled")
+    else:
+        course.get_latest_revision().publish()
+
+    course.refresh_from_db()
+    assert (course.intro, course.credits, course.access_days) == ("Better", 35, 7)
+    assert terms_of(course.product) == (35, False, 7)
+
+
+def test_an_editor_can_go_back_to_what_the_page_had_before_the_shop_changed_it(
+    editor, course
+):
+    api.sell_as_training(course.product, credits=35)
+    assert editor.form(course)["credits"] == "35"
+
+    editor.save(course, credits="20")
+    assert terms_of(course.product) == (35, False, None)
+    in_bulk(editor, "publish", course)
+
+    assert terms_of(course.product) == (20, False, None)
+
+
 # Making a product in the page editor
 
 

@@ -107,6 +107,9 @@ class RestrictedBlock(blocks.StreamBlock):
             def get_blocks_from_value(val: Any) -> list[Any]:
                 return list(opened(val))
 
+            def htmlvalue(self, val: Any) -> Any:
+                return super().htmlvalue(opened(val))
+
         return RestrictedBlockComparison
 
     def get_searchable_content(self, value: Any) -> list[str]:

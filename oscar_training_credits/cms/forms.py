@@ -36,6 +36,7 @@ class TrainingPageForm(WagtailAdminPageForm):
         elif page.training and is_as_published(page):
             for name, value in page.training.terms.plain().items():
                 self.initial[name] = value
+                setattr(page, name, value)  # also where the form has no such field
             courses = page.training.listed_courses()
             if courses != page.terms["path_courses"]:
                 page.path_courses = as_stream(courses)
@@ -54,6 +55,16 @@ class TrainingPageForm(WagtailAdminPageForm):
             if not self.is_draft:
                 self._refuse_rival()
 
+    def save(self, commit: bool = True) -> Any:
+        from .models import shop_terms  # which know this form
+
+        published = live_page(self.instance)
+        if published and published.terms_page() is None:
+            # What was changed is told from what the editor saw, not from older terms.
+            published.take_terms(shop_terms(published))
+            published.save(clean=False, update_fields=[*published.terms])
+        return super().save(commit=commit)
+
     def _refuse_rival(self) -> None:
         from .selling import rival  # which knows the page models, and they this form
 
@@ -70,9 +81,14 @@ def is_as_published(page: Any) -> bool:
     return bool(published and published.terms == page.terms)
 
 
+def live_page(page: Any) -> Any:
+    """Return the page as it is live, or None."""
+    return type(page)._default_manager.filter(pk=page.pk, live=True).first()
+
+
 def live_terms(page: Any) -> dict[str, str]:
     """Return the terms on which the page sells its product now, as text."""
-    published = page.live and type(page)._default_manager.filter(pk=page.pk).first()
+    published = live_page(page)
     if not published or not published.training:
         return {}
     texts = published.training.terms.as_text()

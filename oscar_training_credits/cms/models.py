@@ -135,14 +135,16 @@ class TrainingPageMixin(TermsFields):
         page: Any = self
         stored = self._stored()
         names = kwargs.get("update_fields")
-        if stored.get("alias_of") and not page.alias_of_id:
+        if stored and stored.alias_of_id and not page.alias_of_id:
             # A page of its own now: as a copy does, it begins without the product.
             self.product = None
             kwargs["update_fields"] = names and {*names, "product"}
         self.follow_terms_page()
         self.was_selling = bool(
-            self.product and stored.get("live") and stored["product"] == self.product.pk
+            stored and stored.live and stored.product and stored.product == self.product
         )
+        if page.live and self.was_selling and names is None:
+            self.follow_shop(stored)
         is_written = names is None or SELLING.intersection(names)
         begins = page.live and self.product and not self.was_selling
         with transaction.atomic():
@@ -218,8 +220,25 @@ class TrainingPageMixin(TermsFields):
 
     def take_terms_of(self, page: TrainingPageMixin) -> None:
         self.product = page.product
-        for name, value in page.terms.items():
+        self.take_terms(page.terms)
+
+    def take_terms(self, terms: dict[str, Any]) -> None:
+        for name, value in terms.items():
             setattr(self, name, as_stream(value) if name == "path_courses" else value)
+
+    def follow_shop(self, published: Any) -> None:
+        """Take over the terms that the shop changed, and this version does not.
+
+        `published` is the live page, as it is before this version is.
+        """
+        own, live = self.terms, shop_terms(published)
+        changed = {name for name in live if live[name] != own[name]}
+        if not changed or self.terms_page():
+            return
+        version = published.live_revision
+        bases = [published.terms, version.as_object().terms if version else own]
+        kept = {name for name in changed if all(b[name] == own[name] for b in bases)}
+        self.take_terms({name: live[name] for name in kept})
 
     def clean(self) -> None:
         super().clean()
@@ -234,13 +253,10 @@ class TrainingPageMixin(TermsFields):
         if self.product and self.kind == Kind.PATH:
             refuse_listed(self.product)
 
-    def _stored(self) -> dict[str, Any]:
-        """Return what the database has of this page; nothing of a new one."""
-        if self.pk is None:
-            return {}
+    def _stored(self) -> Any:
+        """Return this page as it is in the database, or None."""
         model: Any = type(self)
-        stored = model._default_manager.filter(pk=self.pk)
-        return stored.values("live", "product", "alias_of").first() or {}
+        return model._default_manager.filter(pk=self.pk).first() if self.pk else None
 
     @property
     def default_exclude_fields_in_copy(self) -> list[str]:
@@ -311,6 +327,14 @@ class TrainingPage(TrainingPageMixin, Page):  # type: ignore[django-manager-miss
 
     class Meta:
         abstract = True
+
+
+def shop_terms(page: Any) -> dict[str, Any]:
+    """Return the terms on which the shop sells what `page` sells, asked anew."""
+    training = TrainingProduct.objects.filter(product=page.product_id).first()
+    return (
+        {name: getattr(training.terms, name) for name in page.terms} if training else {}
+    )
 
 
 def is_preview(request: Any) -> bool:
