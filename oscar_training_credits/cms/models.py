@@ -21,7 +21,7 @@ from ..credits import access
 from ..credits.access import Standing
 from ..credits.models import TrainingProduct
 from ..credits.models.training import TermsFields
-from ..credits.terms import Kind, Terms, check_terms
+from ..credits.terms import PLAIN, Kind, Terms, check_terms
 from ..shop.training import refuse_listed
 from .exceptions import AlreadySold
 from .forms import TrainingPageForm
@@ -106,18 +106,7 @@ class TrainingPageMixin(TermsFields):
     base_form_class = TrainingPageForm
 
     override_translatable_fields: ClassVar[list[Any]] = [
-        SharedField(name)
-        for name in (
-            "kind",
-            "product",
-            "credits",
-            "credit_only",
-            "access_days",
-            "access_from",
-            "access_until",
-            "plan_content",
-            "path_courses",
-        )
+        SharedField(name) for name in ("product", *PLAIN, "path_courses")
     ]
     """For wagtail-localize: a translation shares the terms with its source."""
 
