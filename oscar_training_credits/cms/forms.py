@@ -11,6 +11,7 @@ from wagtail.admin.forms import WagtailAdminPageForm
 from ..credits.terms import Terms
 from ..shop.stale import OPENED, as_opened, opened_field, refuse_stale
 from .path import as_stream
+from .selling import rival, shop_terms
 
 
 class TrainingPageForm(WagtailAdminPageForm):
@@ -56,8 +57,6 @@ class TrainingPageForm(WagtailAdminPageForm):
                 self._refuse_rival()
 
     def save(self, commit: bool = True) -> Any:
-        from .models import shop_terms  # which know this form
-
         published = live_page(self.instance)
         if published and published.terms_page() is None:
             # What was changed is told from what the editor saw, not from older terms.
@@ -66,8 +65,6 @@ class TrainingPageForm(WagtailAdminPageForm):
         return super().save(commit=commit)
 
     def _refuse_rival(self) -> None:
-        from .selling import rival  # which knows the page models, and they this form
-
         page = self.instance
         if page.product and (other := rival(page)):
             self.add_error("product", _sold_already(other, self.for_user))

@@ -28,6 +28,8 @@ from .forms import TrainingPageForm
 from .localize import SharedField
 from .panels import TermsElsewherePanel
 from .path import PathBlocks, as_stream, courses_in
+from .publishing import leave_out
+from .selling import refuse_rival, rival_of, shop_terms
 
 SELLING = frozenset({"live", "product"})
 BY_SCHEDULER = "wagtail.publish.scheduled"
@@ -105,6 +107,9 @@ class TrainingPageMixin(TermsFields):
     ]
     base_form_class = TrainingPageForm
 
+    sells_training: ClassVar[bool] = True
+    """By this the package finds the page models of the site."""
+
     override_translatable_fields: ClassVar[list[Any]] = [
         SharedField(name) for name in ("product", *PLAIN, "path_courses")
     ]
@@ -119,8 +124,6 @@ class TrainingPageMixin(TermsFields):
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        from .selling import refuse_rival  # which knows the page models
-
         page: Any = self
         stored = self._stored()
         names = kwargs.get("update_fields")
@@ -149,9 +152,6 @@ class TrainingPageMixin(TermsFields):
         Raises:
             AlreadySold: another page does.
         """
-        from .publishing import leave_out
-        from .selling import rival_of
-
         draft = revision.as_object()
         rival = rival_of(draft)
         if rival is None:
@@ -316,14 +316,6 @@ class TrainingPage(TrainingPageMixin, Page):  # type: ignore[django-manager-miss
 
     class Meta:
         abstract = True
-
-
-def shop_terms(page: Any) -> dict[str, Any]:
-    """Return the terms on which the shop sells what `page` sells, asked anew."""
-    training = TrainingProduct.objects.filter(product=page.product_id).first()
-    return (
-        {name: getattr(training.terms, name) for name in page.terms} if training else {}
-    )
 
 
 def is_preview(request: Any) -> bool:

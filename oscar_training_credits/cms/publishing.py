@@ -13,8 +13,7 @@ from wagtail.log_actions import LogFormatter, log
 from wagtail.models import Page, PageLogEntry
 
 from .exceptions import not_published
-from .models import TrainingPageMixin
-from .selling import rival_of
+from .selling import rival_of, sells_training
 
 LEFT_OUT = "training_credits.left_out"
 
@@ -82,7 +81,5 @@ def _refused(pages: Iterable[Page]) -> Iterator[tuple[int, tuple[Any, Any]]]:
     first: dict[int, Any] = {}
     for page in pages:
         draft = page.get_latest_revision_as_object()
-        if not isinstance(draft, TrainingPageMixin):
-            continue
-        if rival := rival_of(draft, coming=first):
+        if sells_training(draft) and (rival := rival_of(draft, coming=first)):
             yield page.pk, (draft, rival)

@@ -9,15 +9,21 @@ from django.apps import apps
 from django.utils import timezone
 from wagtail.models import Page
 
+from ..credits.models import TrainingProduct
 from ..shop.sale import put_on_sale, take_off_sale
 from ..shop.training import sell_as_training
 from .exceptions import AlreadySold
-from .models import TrainingPageMixin
+
+
+def sells_training(model: Any) -> bool:
+    """Tell whether a model, or one of its pages, has the `TrainingPageMixin`."""
+    # Not asked for the class, as the mixin needs what is in this module.
+    return getattr(model, "sells_training", False) is True
 
 
 def training_page_models() -> Iterator[type[Any]]:
     for model in apps.get_models():
-        if issubclass(model, TrainingPageMixin) and issubclass(model, Page):
+        if sells_training(model) and issubclass(model, Page):
             yield model
 
 
@@ -25,6 +31,15 @@ def live_pages(product: Any) -> Iterator[Any]:
     """Yield the live pages that sell `product`: one query for each page model."""
     for model in training_page_models():
         yield from model._default_manager.filter(product=product, live=True)
+
+
+def shop_terms(page: Any) -> dict[str, Any]:
+    """Return the terms on which the shop sells what `page` sells, asked anew."""
+    training = TrainingProduct.objects.filter(product=page.product_id).first()
+    if training is None:
+        return {}
+    terms = training.terms
+    return {name: getattr(terms, name) for name in page.terms}
 
 
 def rival(page: Any) -> Any:
