@@ -19,7 +19,7 @@ from .orders import place_order
 from .pages import SECRET, make_course
 from .shop import text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 HIDDEN = "The answer is forty-two"
 PAGES = "/api/v3/pages/"

@@ -22,7 +22,7 @@ from .orders import place_order
 from .pages import course_index, make_path
 from .shop import Learner, text_of, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 HIDDEN = "the answer is forty-two"
 

@@ -40,6 +40,7 @@ from .urls import HAS_API_V3
 
 pytestmark = [
     pytest.mark.django_db,
+    pytest.mark.any_database,
     # Wagtail leaves the temporary file of each picture that it scales open.
     pytest.mark.filterwarnings(
         "ignore:.*(SpooledTemporaryFile|_io.FileIO):pytest.PytestUnraisableExceptionWarning"

@@ -41,7 +41,7 @@ from .shop import Learner, text_of, words
 Product = get_model("catalogue", "Product")
 ProductClass = get_model("catalogue", "ProductClass")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def shop_page(product):
