@@ -27,6 +27,7 @@ from .refusals import Reason, Refusal
 
 logger = logging.getLogger("training_credits")
 
+SALT = "oscar_training_credits.throttling"
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 OWN = ("learner", "session")
 SHARED = ("network", "overall")
@@ -213,7 +214,7 @@ def _windows(asker: Asker) -> Iterator[Window]:
         if rate and name is not None:
             number = int(moment // rate.seconds)
             # A digest: no address or session lies open in the cache.
-            digest = salted_hmac("oscar_training_credits.throttling", name).hexdigest()
+            digest = salted_hmac(SALT, name, algorithm="sha256").hexdigest()
             key = f"training_credits:{scope}:{rate.seconds}:{number}:{digest}"
             yield Window(scope, rate, key, ends_at=float((number + 1) * rate.seconds))
 
