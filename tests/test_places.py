@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from oscar.core.loading import get_class, get_model
 
-from oscar_training_credits import api
+from oscar_training_credits import api, conf
 from oscar_training_credits.credits import places
 from oscar_training_credits.credits.access import may_see
 from oscar_training_credits.credits.models import Access, Place
@@ -28,6 +28,7 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
+from .frames import shown_by
 from .orders import place_order
 from .shop import Learner, text_of, words
 
@@ -415,6 +416,15 @@ def test_the_database_alone_does_not_open_a_link(line):
     assert len(place.salt) >= 16  # letters of 6 random bits
 
 
+def test_an_error_anywhere_would_report_no_link(line):
+    place = line.training_places.first()
+    link = places.link_text(place)
+    secrets = (place.salt, *conf.settings.CODE_KEYS)
+
+    for call in (lambda: places.link_text(place), lambda: places.salt_of(link)):
+        assert not shown_by(call, lambda said: any(each in said for each in secrets))
+
+
 def test_links_outlive_a_change_of_keys(line, settings, ann):
     settings.TRAINING_CREDITS_CODE_KEYS = ["old"]
     link = link_of(line)
@@ -584,6 +594,20 @@ def test_a_place_ends_with_the_code_that_paid_for_it(buyer, training, ann):
     ):
         places.claim(last, late)
     assert refused.value.hurdle == Hurdle.EXPIRED
+
+
+@pytest.mark.parametrize(("training_days", "code_days"), [(5, 9), (9, 5)])
+def test_a_place_ends_with_whatever_ends_first(buyer, training_days, code_days):
+    last = date.today() + training_days * DAY  # noqa: DTZ011
+    training = make_training(credits=20, access_until=last)
+    end = datetime.now(UTC) + code_days * DAY
+    make_code(100, text=TEXT, expires_at=end, ends_access=True)
+
+    line = place_order(buyer.user, (training.product, 2), text=TEXT).lines.get()
+
+    assert {place.ends_at for place in line.training_places.all()} == {
+        min(training.closes_at, end)
+    }
 
 
 def test_an_expired_place_says_so(line, ann):

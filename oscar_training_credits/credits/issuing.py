@@ -170,7 +170,7 @@ def issue_codes(
         yield _issue_chunk(size, terms, grant_terms, audience)
 
 
-@sensitive_variables("text", "texts")
+@sensitive_variables("text", "texts", "pair")
 @transaction.atomic
 def _issue_chunk(
     size: int,
