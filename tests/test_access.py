@@ -308,6 +308,7 @@ def test_another_learner_sees_nothing(given, training):
 
     assert standing(other, training) == Standing()
     assert not may_see(other, training)
+    assert standings(other, [training]) == holdings(other) == {}
 
 
 def test_another_course_stays_closed(given, learner):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from oscar_training_credits.credits import codes
 from oscar_training_credits.credits.applying import (
     applied_codes,
     apply_code,
@@ -212,3 +213,14 @@ def test_the_codes_of_a_merged_basket_come_after_those_of_the_other(course):
     assert applied_codes(another) == [first]
     moved = AppliedCode.objects.filter(basket_id=kept.pk).latest("pk")
     assert moved.created_at >= NOW
+
+
+def test_a_code_of_a_sites_own_may_look_like_a_typing_slip(course):
+    slip = "0123-4567-89AB-CDEF-GHJT"
+    assert codes.is_mistyped(slip)
+    code, basket = make_code(30, text=slip), make_basket(None, (course.product, 1))
+
+    assert apply(slip, basket) == code
+
+    CreditCode.objects.update(expires_at=NOW - timedelta(days=1))
+    assert refused(slip, basket) is Reason.EXPIRED

@@ -549,6 +549,34 @@ def test_damage_is_found_and_named(rule, do, site):
     assert f" {row.pk}" in message
 
 
+@pytest.mark.parametrize("wrong", ["sign", "redemption", "refund"])
+@pytest.mark.parametrize("kind", LedgerEntry.Kind.values)
+def test_an_entry_has_the_sign_and_the_cause_of_its_kind(kind, wrong, site):
+    row = entry(kind)
+    if wrong == "sign":
+        change(row, credits=-row.credits)
+    elif wrong == "redemption":
+        change(row, redemption_id=None if row.redemption_id else held().pk)
+    else:
+        other = Refund.objects.create(redemption=captured(), cause="other", credits=1)
+        change(row, refund_id=None if row.refund_id else other.pk)
+
+    assert ("entries_are_of_their_kind", "ledgerentry", row.pk) in found()
+
+
+def test_each_record_is_called_by_what_staff_would_look_for(site):
+    redeemed, settled = captured(), SettledLine.objects.earliest("pk")
+    number, line = redeemed.order_number, settled.order_line_id
+    refunded = Refund.objects.get()
+
+    assert str(redeemed) == f"{number}: 20"
+    assert str(redeemed.lines.get()) == f"{redeemed.pk}: 20"
+    assert str(settled) == f"{line}: 20"
+    assert str(refunded) == f"{refunded.redemption_id}: 20"
+    assert str(refunded.lines.get()) == f"{refunded.pk}: 20"
+    assert [str(entry("grant")), str(entry("redeem"))] == ["+30", "-20"]
+
+
 def test_every_rule_has_its_damage():
     rules = {rule.name for rule in [*auditing.RULES, *shop_auditing.RULES]}
 

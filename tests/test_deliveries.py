@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from importlib import import_module, invalidate_caches
 from io import StringIO
@@ -218,7 +218,7 @@ def test_only_what_the_granter_says_to_staff_is_kept_of_an_error(given, error, s
 
     deliver()
 
-    assert Delivery.objects.get().error == shown or str(error)
+    assert Delivery.objects.get().error == (shown or str(error))
     assert "4711" not in Delivery.objects.get().error
 
 
@@ -233,6 +233,34 @@ def test_a_system_that_is_down_lets_one_learner_a_minute_wait(commit, course):
         place_order(make_learner(), (course.product, 1))
 
     assert len(granter.heard) == 2
+
+
+def test_news_that_waits_for_long_lets_nobody_else_wait(commit, course):
+    granter.fail(OSError())
+    api.give_access(make_learner(), course, reason="Goodwill")
+    deliver()
+    with later(MINUTE):
+        deliver()
+        granter.recover()
+        with commit():
+            place_order(make_learner(), (course.product, 1))
+
+    assert len(granter.heard) == 3
+    assert Delivery.objects.pending().count() == 1
+
+
+def test_failures_are_counted_anew_after_a_success(course):
+    given = [
+        api.give_access(make_learner(), course, reason="Goodwill") for _ in range(10)
+    ]
+
+    def answer(news):
+        if news.access not in (given[4], given[9]):
+            raise DeliveryFailed("No such learner.")
+
+    granter.answer = answer
+
+    assert deliver() == "Arrived: 2. Failed: 8."
 
 
 def test_a_system_that_is_down_is_left_alone_after_some_failures(course):
@@ -320,6 +348,24 @@ def test_who_took_too_long_and_failed_says_nothing_of_the_next(given):
 
     delivery = Delivery.objects.get()
     assert delivery.delivered_at
+    assert (delivery.attempts, delivery.error) == (2, "")
+
+
+def test_who_took_too_long_and_failed_leaves_the_next_to_go_on(given):
+    """The first is slower than its lease; the second is still at it."""
+
+    def answer(news):
+        granter.fail(Killed())
+        with later(deliveries.LEASE + MINUTE), suppress(Killed):
+            deliver()
+        raise OSError
+
+    granter.answer = answer
+
+    deliver()
+
+    delivery = Delivery.objects.get()
+    assert delivery.taken_until > timezone.now() + deliveries.LEASE
     assert (delivery.attempts, delivery.error) == (2, "")
 
 
@@ -460,6 +506,13 @@ def test_one_is_tried_before_its_time(given):
     assert deliveries.try_again(pk) is Result.LEFT
 
     assert len(granter.heard) == 3
+
+
+def test_what_is_gone_is_left(given):
+    pk = Delivery.objects.get().pk
+    given.delete()
+
+    assert deliveries.try_again(pk) is Result.LEFT
 
 
 def test_all_are_tried_before_their_time(course):

@@ -14,7 +14,7 @@ from oscar.core.loading import get_model
 from oscar_training_credits import api
 from oscar_training_credits.credits import access
 from oscar_training_credits.credits.giving import begin_access, period_of
-from oscar_training_credits.credits.models import AccessChange, TermsChange
+from oscar_training_credits.credits.models import Access, AccessChange, TermsChange
 from oscar_training_credits.credits.terms import Kind
 from oscar_training_credits.shop.training import sell_as_training
 from oscar_training_credits.test.factories import (
@@ -253,11 +253,20 @@ def test_a_course_has_no_list_and_no_range(courses, plan_content):
 
 
 def test_a_path_can_not_contain_itself_nor_a_path_nor_a_course_twice(path, courses):
-    for listed in ([path], [courses[0], courses[0]]):
-        with pytest.raises(ValidationError):
-            make_training("Path", kind=Kind.PATH, path_courses=tuple(listed))
+    wrong = {"holds courses only": (courses[0], path), "twice": (courses[0],) * 2}
+    for message, listed in wrong.items():
+        with pytest.raises(ValidationError, match=message):
+            make_training("Path", kind=Kind.PATH, path_courses=listed)
     with pytest.raises(ValidationError, match="itself"):
-        sell_as_training(courses[2].product, kind=Kind.PATH, path_courses=(courses[2],))
+        sell_as_training(courses[2].product, kind=Kind.PATH, path_courses=courses[1:])
+
+
+def test_access_may_be_for_one_day():
+    day = date(2099, 1, 1)
+
+    training = make_training(access_from=day, access_until=day)
+
+    assert training.closes_at - training.opens_at == DAY
 
 
 def test_a_course_of_a_path_can_not_become_a_path(path, courses):
@@ -431,6 +440,8 @@ def test_a_change_needs_a_reason(learner, courses, reason):
     with pytest.raises(ValueError, match="reason"):
         api.give_access(learner, courses[0], reason=reason)
 
+    assert not Access.objects.exists()
+
 
 def test_extending_moves_what_was_to_follow(learner):
     course = make_training(access_days=10)
@@ -447,12 +458,55 @@ def test_extending_moves_what_was_to_follow(learner):
     assert second.ends_at - second.starts_at == 10 * DAY
 
 
+def test_extending_moves_all_that_was_to_follow_and_nothing_of_others(learner):
+    course, other = make_training(access_days=10), make_learner()
+    first, second, third = (
+        api.give_access(learner, course, reason="Goodwill") for _ in range(3)
+    )
+    begin_access(other, course, order_line=None, after=first.ends_at)
+
+    api.extend_access(first, until=first.ends_at + 5 * DAY, reason="They were ill.")
+
+    third.refresh_from_db()
+    assert third.starts_at == second.ends_at + 5 * DAY
+    assert other.training_access.get().starts_at == second.starts_at
+
+
+def test_extending_leaves_another_course_that_begins_then_where_it_is(learner):
+    given = api.give_access(learner, make_training(access_days=10), reason="Goodwill")
+    other = begin_access(
+        learner, make_training("Other"), order_line=None, after=given.ends_at
+    )
+
+    api.extend_access(given, until=given.ends_at + DAY, reason="They were ill.")
+
+    assert Access.objects.get(pk=other.pk).starts_at == other.starts_at
+
+
+def test_what_follows_ends_on_the_last_day_however_it_is_moved(learner):
+    last = date.today() + 30 * DAY  # noqa: DTZ011
+    course, now = make_training(access_until=last), datetime.now(UTC)
+    terms = {"reason": "Goodwill"}
+    first = api.give_access(learner, course, until=now + 10 * DAY, **terms)
+    second = api.give_access(learner, course, **terms)
+    end = second.ends_at
+
+    first = api.extend_access(first, until=now + 20 * DAY, reason="They were ill.")
+    second.refresh_from_db()
+    assert (second.starts_at, second.ends_at) == (now + 20 * DAY, end)
+
+    api.extend_access(first, until=end + DAY, reason="They were ill.")
+    second.refresh_from_db()
+    assert (second.starts_at, second.ends_at) == (end, end)
+
+
 def test_extending_twice_to_the_same_moment_changes_nothing_more(learner):
     given = api.give_access(learner, make_training(access_days=10), reason="Goodwill")
     until = given.ends_at + DAY
 
     for _twice in range(2):
-        api.extend_access(given, until=until, reason="They were ill.")
+        extended = api.extend_access(given, until=until, reason="They were ill.")
+        assert (extended, extended.ends_at) == (given, until)
 
     assert AccessChange.objects.filter(kind=AccessChange.Kind.CHANGED).count() == 1
 
@@ -462,6 +516,13 @@ def test_extending_can_not_shorten(learner):
 
     with pytest.raises(ValueError, match="earlier"):
         api.extend_access(given, until=given.ends_at - DAY, reason="A slip")
+
+
+def test_what_has_no_end_can_not_be_extended(learner, courses):
+    given = api.give_access(learner, courses[0], reason="Goodwill")
+
+    with pytest.raises(ValueError, match="earlier"):
+        api.extend_access(given, until=datetime.now(UTC) + DAY, reason="A slip")
 
 
 def test_what_has_ended_can_be_extended(learner):
@@ -540,6 +601,32 @@ def test_the_first_day_is_kept_when_what_runs_ends_early(learner):
 
     second.refresh_from_db()
     assert second.starts_at.date() == opening
+
+
+def test_what_follows_begins_on_its_first_day_at_the_earliest(learner):
+    course = make_training(access_days=30)
+    first = api.give_access(learner, course, reason="Goodwill")
+    opening = first.ends_at.date() - 5 * DAY
+    course = sell_as_training(course.product, access_days=30, access_from=opening)
+    second = api.give_access(learner, course, reason="Goodwill")
+
+    api.end_access(first, reason="They asked for it.")
+
+    second.refresh_from_db()
+    assert second.starts_at == course.opens_at
+    assert second.ends_at - second.starts_at == 30 * DAY
+
+
+def test_buying_twice_before_the_first_day_is_one_after_the_other(learner):
+    opening = date.today() + 30 * DAY  # noqa: DTZ011
+    course = make_training(access_days=10, access_from=opening)
+
+    first, second = (
+        place_order(learner, (course.product, 1)).lines.get().training_access
+        for _ in range(2)
+    )
+
+    assert (first.starts_at, second.starts_at) == (course.opens_at, first.ends_at)
 
 
 def test_access_over_time(learner):

@@ -111,13 +111,15 @@ def test_a_code_is_issued_with_its_terms():
     assert (grant.expires_at, grant.created_by) == (NOW + 2 * DAY, by)
 
 
-def test_a_new_grant_begins_with_its_entry():
-    grant = make_code(50).grants.get()
+@pytest.mark.parametrize("credits", [1, 50])
+def test_a_new_grant_begins_with_its_entry(credits):
+    grant = make_code(credits).grants.get()
 
     entry = LedgerEntry.objects.get()
 
     assert (entry.grant, entry.kind, entry.redemption) == (grant, "grant", None)
-    assert (entry.credits, entry.balance) == (50, 50)
+    assert (entry.credits, entry.balance) == (credits, credits)
+    assert entry.created_at == grant.created_at
 
 
 def test_a_code_is_topped_up_by_another_grant():

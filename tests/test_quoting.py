@@ -214,6 +214,20 @@ def test_several_codes_make_up_one_line():
     assert [code.left for code in result.codes] == [0, 0, 0]
 
 
+def test_no_grant_gives_more_than_it_has_to_all_lines_together():
+    code = make_code(30)
+    first, second = code.grants.get(), add_grant(code, 30)
+
+    result = quoted([item(20), item(20), item(20)], code)
+
+    assert taken(result) == [
+        (first.pk, 20),
+        (first.pk, 10),
+        (second.pk, 10),
+        (second.pk, 20),
+    ]
+
+
 def test_a_quantity_is_paid_as_one_line():
     three = item(20, quantity=3)
 

@@ -103,6 +103,15 @@ def test_each_order_line_is_settled_by_what_was_taken_for_it(learner, course):
     assert [part.redemption for part in parts] == [Redemption.objects.get()] * 2
 
 
+def test_what_is_applied_to_another_basket_pays_nothing_here(code, learner, course):
+    basket_of(learner, course)
+    mine = make_basket(make_learner(), (course.product, 1))
+
+    quote = locked(mine)
+
+    assert (quote.codes, quote.credits, quote.missing) == ((), 0, 20)
+
+
 def test_a_hold_knows_its_basket_its_learner_and_its_end(code, learner, course):
     basket = basket_of(learner, course)
 

@@ -372,6 +372,16 @@ def test_another_line_for_the_same_cause_is_an_error(learner, training):
     assert Refund.objects.count() == 1
 
 
+def test_fewer_lines_for_the_same_cause_are_an_error(learner, training, code):
+    other = make_training("Secure by Design", credits=30).product
+    order = place_order(learner, (training.product, 1), (other, 1), text=TEXT)
+    first, second = order.lines.order_by("pk")
+    refunding.refund_lines([(first, 1), (second, 1)], cause="a")
+
+    with pytest.raises(CauseReused):
+        refunding.refund_lines([(first, 1)], cause="a")
+
+
 def test_another_order_has_causes_of_its_own(learner, training, code, line):
     other = place_order(learner, (training.product, 1), text=TEXT).lines.get()
     refunding.refund_lines([(line, 1)], cause="a")
@@ -406,6 +416,34 @@ def test_expired_credits_are_refused_without_days_of_grace(lapsed, settings, day
     assert not Refund.objects.exists()
 
 
+def test_it_is_said_when_the_first_of_expired_credits_did(learner, training, settings):
+    settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = None
+    code = make_code(10, text=TEXT, grant_expires_at=NOW + DAY)
+    add_grant(code, 100, expires_at=NOW + 2 * DAY)
+    line = place_order(learner, (training.product, 1), text=TEXT).lines.get()
+
+    plan = refunding.plan_lines([(line, 1)], at=NOW + 3 * DAY)
+
+    (refusal,) = plan.refusals
+    assert (refusal.obstacle, refusal.moment) == (Obstacle.LAPSED, NOW + DAY)
+
+
+@pytest.mark.parametrize("ends", ["grant", "code"])
+def test_credits_have_expired_at_the_moment_of_their_end(
+    ends, learner, training, settings
+):
+    settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = None
+    terms = {"grant_expires_at" if ends == "grant" else "expires_at": NOW + DAY}
+    make_code(100, text=TEXT, **terms)
+    line = place_order(learner, (training.product, 1), text=TEXT).lines.get()
+
+    before = refunding.plan_lines([(line, 1)], at=NOW + DAY - timedelta(seconds=1))
+    then = refunding.plan_lines([(line, 1)], at=NOW + DAY)
+
+    assert not before.refusals
+    assert [refusal.moment for refusal in then.refusals] == [NOW + DAY]
+
+
 def test_expired_credits_come_back_in_a_grant_for_the_days_of_grace(lapsed, settings):
     settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = 10
     code, by = CreditCode.objects.get(), make_learner(is_staff=True)
@@ -429,9 +467,9 @@ def test_expired_credits_come_back_in_a_grant_for_the_days_of_grace(lapsed, sett
 
 def test_what_nobody_gave_back_is_not_revived(learner, training, settings):
     settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = 10
-    code = make_code(50, text=TEXT)
+    code, other = make_code(50, text=TEXT), make_code(50)
     line = place_order(learner, (training.product, 2), text=TEXT).lines.get()
-    CreditCode.objects.update(expires_at=NOW - DAY)
+    CreditCode.objects.filter(pk=code.pk).update(expires_at=NOW - DAY)
 
     refunding.refund_lines([(line, 2)], cause="a", at=NOW)
 
@@ -442,6 +480,7 @@ def test_what_nobody_gave_back_is_not_revived(learner, training, settings):
         (10, NOW - DAY),
         (40, NOW + 10 * DAY),
     ]
+    assert other.grants.get().expires_at is None
     place_order(learner, (training.product, 2), text=TEXT)
     assert code.balance() == 0
 

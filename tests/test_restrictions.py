@@ -163,6 +163,8 @@ def test_domains_are_kept_tidy(typed, kept):
         pytest.param("*.acme.example", "leave out the *", id="wildcard"),
         pytest.param("a.example, b.example", "a line of its own", id="commas"),
         pytest.param("a.example b.example", "a line of its own", id="spaces"),
+        pytest.param("a.example,b.example", "a line of its own", id="comma alone"),
+        pytest.param("a.example;b.example", "a line of its own", id="semicolon"),
         pytest.param("https://acme.example/", "is not a domain", id="web page"),
         pytest.param("acme..example", "is not a domain", id="two dots"),
         pytest.param("-acme.example", "is not a domain", id="hyphen"),
@@ -238,6 +240,16 @@ def test_a_stranger_is_told_the_same_whatever_is_wrong(wrong, learner, other_ran
     refusal = first_refusal(code, Purchase(learner, frozenset([1])))
 
     assert refusal.reason.public is Reason.UNKNOWN
+
+
+@pytest.mark.parametrize("address", ["", None])
+def test_who_has_no_address_has_no_domain(address, learner):
+    code = make_code(5, email_domains=["acme.example"])
+    learner.email = address
+
+    assert told(code, learner) is Reason.NOT_FOR_YOU
+    code.email_domains = "."  # written by other ways than ours
+    assert told(code, learner) is Reason.NOT_FOR_YOU
 
 
 def test_a_user_model_without_groups_is_in_none(team):
@@ -331,6 +343,14 @@ CAPS = [
     {"redemptions_per_learner": 1},
     {"one_order_only": True},
 ]
+
+
+@pytest.mark.parametrize("cap", CAPS, ids=lambda cap: next(iter(cap)))
+def test_what_was_taken_from_another_code_does_not_count(cap, learner, course):
+    make_code(100, text=TEXT)
+    bought(learner, course)
+
+    assert told(make_code(100, **cap), learner) is None
 
 
 @pytest.mark.parametrize("cap", CAPS, ids=lambda cap: next(iter(cap)))

@@ -274,6 +274,13 @@ def test_the_answer_says_how_long_to_wait(limits, after, minutes):
     assert refusal == Refusal(Reason.THROTTLED, minutes=minutes)
 
 
+def test_the_longer_of_two_waits_is_told(settings):
+    settings.TRAINING_CREDITS_THROTTLE = {"learner": "1/m", "session": "1/h"}
+    guess(1, learner_id=1, session_key="a")
+
+    assert refused(TEXT, learner_id=1, session_key="a").minutes == 60
+
+
 @pytest.mark.parametrize("who", [{"learner_id": 1}, {"session_key": "a"}, {}], ids=str)
 def test_a_window_ends(limits, code, who):
     guess(20, network=HERE, **who)
