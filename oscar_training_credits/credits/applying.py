@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, Subquery
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from ..exceptions import CreditCodeRefused
@@ -127,9 +126,5 @@ def move_codes(*, from_basket_id: int, to_basket: Any) -> None:
     """Move the codes of a basket that was merged into another. Safe to repeat."""
     moved = AppliedCode.objects.filter(basket_id=from_basket_id).order_by("pk")
     for code_id in list(moved.values_list("code_id", flat=True)):
-        AppliedCode.objects.get_or_create(
-            basket=to_basket,
-            code_id=code_id,
-            defaults={"created_at": timezone.now()},
-        )
+        AppliedCode.objects.get_or_create(basket=to_basket, code_id=code_id)
     moved.delete()

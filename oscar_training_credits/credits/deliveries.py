@@ -120,27 +120,26 @@ def try_all_again(*, seconds: float) -> Round:
     return deliver_due(seconds=seconds)
 
 
-def write_run_out(at: datetime | None = None) -> int:
+def write_run_out() -> int:
     """Write that access has ended where its time ran out; return for how many.
 
     Only of what the granter was told before. Safe to repeat.
     """
     last = Delivery.objects.filter(access=OuterRef("pk")).order_by("-pk")
-    ended = Access.objects.filter(ends_at__lte=at or timezone.now())
+    ended = Access.objects.filter(ends_at__lte=timezone.now())
     told = ended.annotate(last_news=Subquery(last.values("kind")[:1]))
     return _write_each(
         told.filter(last_news__in=[Kind.GIVEN, Kind.CHANGED]), Kind.ENDED
     )
 
 
-def write_existing(at: datetime | None = None) -> int:
+def write_existing() -> int:
     """Write news of access that nobody told the granter of; return for how many.
 
     For the day on which a site gets its granter. What has ended is left out. Safe to
     repeat.
     """
-    at = at or timezone.now()
-    untold = Access.objects.unended(at).filter(deliveries=None)
+    untold = Access.objects.unended(timezone.now()).filter(deliveries=None)
     return _write_each(untold, Kind.GIVEN)
 
 

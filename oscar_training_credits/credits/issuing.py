@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from ..conf import settings
@@ -265,7 +264,6 @@ def _new_grant(code: CreditCode, credits: int, **terms: Any) -> CreditGrant:
         code=code,
         credits=credits,
         remaining=credits,
-        created_at=timezone.now(),
         **terms,
     )
 

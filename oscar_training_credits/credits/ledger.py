@@ -11,8 +11,7 @@ from .models import CreditGrant, LedgerEntry, Redemption, Refund
 
 @transaction.atomic
 def put(grant: CreditGrant) -> CreditGrant:
-    """Save a new grant with its credits unspent, and enter it."""
-    grant.remaining = grant.credits
+    """Save a new grant, of which nothing is spent yet, and enter it."""
     grant.save(force_insert=True)
     opening_entry(grant).save()
     return grant

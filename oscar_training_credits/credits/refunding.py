@@ -434,10 +434,9 @@ def _mark_lines(portions: Iterable[Portion]) -> None:
     for portion in portions:
         line = RedemptionLine.objects.filter(pk=portion.line.pk)
         line.update(refunded=F("refunded") + portion.credits)
-        if portion.line.settled_line_id:
-            units[portion.line.settled_line_id] = portion.quantity
+        units[portion.order_line_id] = portion.quantity
     for pk, quantity in units.items():
-        settled = SettledLine.objects.filter(pk=pk)
+        settled = SettledLine.objects.filter(order_line=pk)
         settled.update(refunded_quantity=F("refunded_quantity") + quantity)
 
 
