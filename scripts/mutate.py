@@ -89,7 +89,8 @@ def record(chosen: list[str]) -> int:
     status = pytest.main([*TESTS, "-q", *chosen], plugins=[recorder])
     # Of other files the old record stands, and of the code that it was made with.
     whole = {"files": files, "tests": {}}
-    known = json.loads(RECORD.read_text()) if chosen else whole
+    partial = chosen and RECORD.exists()
+    known = json.loads(RECORD.read_text()) if partial else whole
     known["tests"] |= recorder.tests()
     RECORD.parent.mkdir(exist_ok=True)
     RECORD.write_text(json.dumps(known))
