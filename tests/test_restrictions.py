@@ -242,6 +242,27 @@ def test_a_stranger_is_told_the_same_whatever_is_wrong(wrong, learner, other_ran
     assert refusal.reason.public is Reason.UNKNOWN
 
 
+@pytest.mark.parametrize("kind", ["learners", "groups"])
+def test_a_code_that_is_read_with_its_audience_is_for_its_own_alone(kind, team):
+    member, colleague = make_learner(), make_learner()
+    other_team = Group.objects.create(name="Another team")
+    member.groups.add(team)
+    colleague.groups.add(other_team)
+    wanted = {"learners": [member]} if kind == "learners" else {"groups": [team]}
+    others = {"learners": [colleague], "groups": [other_team]}
+    texts = {"MINE": wanted, "THEIRS": others, "ALL": {}}
+    for text, terms in texts.items():
+        make_code(5, text=text, **terms)
+
+    told_to = {
+        learner: [told(codes.find(text, learner=learner), learner) for text in texts]
+        for learner in (member, colleague)
+    }
+
+    refused = Reason.NOT_FOR_YOU
+    assert told_to == {member: [None, refused, None], colleague: [refused, None, None]}
+
+
 @pytest.mark.parametrize("address", ["", None])
 def test_who_has_no_address_has_no_domain(address, learner):
     code = make_code(5, email_domains=["acme.example"])
