@@ -25,11 +25,13 @@ from oscar_training_credits.credits.models import (
     CreditGrant,
     LedgerEntry,
     Redemption,
+    TrainingProduct,
 )
 from oscar_training_credits.test.factories import (
     make_code,
     make_issued,
     make_learner,
+    make_product,
     make_training,
 )
 
@@ -578,3 +580,50 @@ def test_learners_are_looked_up_where_the_admin_can_search_them(admin, clerk):
     page = text_of(client.get(url(CreditCode, "change", code.pk)))
     assert "admin-autocomplete" not in page
     assert 'name="learners"' in page
+
+
+# How products are sold
+
+
+def sell(admin: Client, **terms: object):
+    """Add the terms of a product, as the form without any of them filled in."""
+    form = {"product": make_product().pk, "kind": "course", "credits": ""}
+    return admin.post(url(TrainingProduct, ADD), {**form, **terms})
+
+
+def test_a_product_is_sold_as_training(admin, staff):
+    response = sell(admin, credits=20, access_days=90)
+
+    assert response.status_code == 302, text_of(response)
+    training = TrainingProduct.objects.get()
+    assert (training.credits, training.access_days) == (20, 90)
+    assert training.changes.first().changed_by == staff
+
+
+def test_a_path_keeps_its_courses_when_its_price_changes(admin):
+    course = make_training("Course")
+    path = make_training("Path", kind="path", path_courses=(course,))
+    form = {"kind": "path", "credits": 60}
+
+    response = admin.post(url(TrainingProduct, "change", path.pk), form)
+
+    assert response.status_code == 302, text_of(response)
+    path.refresh_from_db()
+    assert (path.credits, path.listed_courses()) == (60, (course,))
+
+
+@pytest.mark.parametrize(
+    ("terms", "message"),
+    [
+        ({"credit_only": "on"}, "Say how many credits it costs"),
+        ({"kind": "path", "credits": 60}, "Choose the courses of the path."),
+        ({"kind": "plan", "credits": 60}, "Choose the range of products"),
+        ({"credits": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_terms_that_make_no_sense_are_refused_with_a_message(admin, terms, message):
+    response = sell(admin, **terms)
+
+    assert response.status_code == 200
+    assert message in words(text_of(response))
+    assert not TrainingProduct.objects.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -159,7 +160,17 @@ class TrainingProduct(TermsFields):
         return tuple(each.course for each in listed.select_related("course__product"))
 
     def clean(self) -> None:
-        check_terms(self.terms)
+        try:
+            check_terms(self.terms)
+        except ValidationError as error:
+            # A form of this model has no field for the courses of a path.
+            fields = {"path_courses": "kind"}
+            raise ValidationError(
+                {
+                    fields.get(name, name): each
+                    for name, each in error.error_dict.items()
+                }
+            ) from error
 
 
 class PathCourse(models.Model):
