@@ -506,13 +506,34 @@ def test_a_place_is_for_one_learner(line, training, ann, ben):
     assert "ann@" not in page
 
 
+def test_a_place_of_another_is_nobodys_who_has_something_else(line, ann, ben):
+    api.give_access(ben.user, make_training("Another"), reason="Goodwill")
+    accept(ann, link_of(line))
+
+    for visitor in (ben, Learner()):
+        assert "Somebody has accepted this place already." in look(
+            visitor, link_of(line)
+        )
+
+
 def test_accepting_twice_is_accepting_once(line, ann):
     accept(ann, link_of(line))
 
     page = accept(ann, link_of(line))
 
     assert "You have accepted this place." in page
-    assert Access.objects.count() == 1
+    again = places.claim(line.training_places.get(number=1), ann.user)
+    assert again == Access.objects.get()
+
+
+def test_a_learner_whose_place_has_ended_takes_another(line, training, ann):
+    accept(ann, link_of(line, 1))
+    api.end_access(Access.objects.get(), reason="A mistake")
+
+    accept(ann, link_of(line, 2))
+
+    assert states(line) == "ccf"
+    assert may_see(ann.user, training)
 
 
 def test_a_learner_has_one_place_of_an_order(line, ann):
@@ -711,7 +732,30 @@ def test_a_link_revoked_between_reading_and_accepting_is_refused(line, ann):
     assert refused.value.hurdle == Hurdle.REVOKED
 
 
+def test_a_link_is_renewed_only_as_it_was_read(line, ann):
+    read, claimed = (line.training_places.get(number=number) for number in (1, 2))
+    places.claim(line.training_places.get(number=2), ann.user)
+
+    answers = [places.renew_link(place) for place in (read, read, claimed)]
+
+    assert answers == [True, False, False]
+    salts = dict(line.training_places.values_list("number", "salt"))
+    assert salts[1] != read.salt
+    assert salts[2] == claimed.salt
+
+
 # Refunds
+
+
+def test_a_refund_of_two_lines_leaves_each_its_own_places(buyer):
+    lines = [(make_training(title).product, 3) for title in ("One", "Two")]
+    make_code(200, text=TEXT)
+    order = place_order(buyer.user, *lines, text=TEXT)
+    one, two = order.lines.order_by("pk")
+
+    api.refund_lines([(one, 1), (two, 2)], cause="a")
+
+    assert (states(one), states(two)) == ("ffg", "fgg")
 
 
 REFUNDED = [
