@@ -317,6 +317,17 @@ def test_saving_a_stale_grant_moves_no_credits(grant, order, unread):
     assert_balanced()
 
 
+def test_saving_chosen_fields_of_a_grant_writes_no_others(grant):
+    stale = CreditGrant.objects.get(pk=grant.pk)
+    CreditGrant.objects.update(note="kept")
+
+    stale.origin = CreditGrant.Origin.GOODWILL
+    stale.save(update_fields=["origin"])
+
+    stored = CreditGrant.objects.get()
+    assert (stored.origin, stored.note) == ("goodwill", "kept")
+
+
 def test_a_redemption_takes_from_a_grant_once(grant, order):
     redemption = redemption_of(grant, order)
     ledger.take(grant, 20, redemption=redemption)
