@@ -327,7 +327,8 @@ def test_what_a_plan_opens_is_said_to_be_yours_already(learner):
 
 def test_what_is_bought_twice_at_once_is_said_before_you_pay(learner):
     course, other = make_training("Course"), make_training("Other")
-    path = make_training("Path", kind="path", path_courses=(course,))
+    elsewhere = make_training("Not in the basket")
+    path = make_training("Path", kind="path", path_courses=(elsewhere, course))
     everything = Range.objects.create(name="Some")
     everything.add_product(path.product)
     plan = make_training("Plan", kind="plan", plan_content=everything)

@@ -359,8 +359,9 @@ def test_my_training_lists_what_since_when_and_until_when(buyer, code):
 
 def test_my_training_says_when_access_begins_and_ended(buyer):
     now = timezone.now()
-    coming, ended = make_training("Coming"), make_training("Ended")
-    for training, start, end in ((coming, 10, 90), (ended, -90, -10)):
+    running, coming, ended = map(make_training, ("Running", "Coming", "Ended"))
+    periods = ((running, -90, 90), (coming, 10, 90), (ended, -90, -10))
+    for training, start, end in periods:
         Access.objects.create(
             learner=buyer.user,
             training=training,
@@ -370,8 +371,9 @@ def test_my_training_says_when_access_begins_and_ended(buyer):
 
     page = words(text_of(buyer.client.get(reverse("training_credits:my-training"))))
 
-    days = [now + timedelta(days=days) for days in (10, 90, -10)]
-    begins, ends, over = (date_format(timezone.localtime(day)) for day in days)
+    days = [now + timedelta(days=days) for days in (-90, 10, 90, -10)]
+    began, begins, ends, over = (date_format(timezone.localtime(day)) for day in days)
+    assert f"Running {began} {ends}" in page
     assert f"Coming From {begins} {ends}" in page
     assert f"Ended Ended on {over}" in page
 

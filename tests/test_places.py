@@ -218,6 +218,12 @@ def test_the_checkout_says_what_is_wrong_with_a_basket_that_code_has_filled(
     assert "no longer available" not in said
 
 
+def test_as_many_as_may_be_sold_are_sold(few, training):
+    order = place_order(make_learner(), (training.product, 3))
+
+    assert order.lines.get().training_places.count() == 3
+
+
 def test_no_order_is_written_for_more_than_may_be_sold(one, training):
     learner = make_learner()
     basket_line = (training.product, 2)
@@ -543,6 +549,17 @@ def test_a_learner_has_one_place_of_an_order(line, ann):
 
     assert "You have accepted a place of this order already." in page
     assert states(line) == "cff"
+
+
+def test_a_learner_has_one_place_of_an_order_while_it_lasts(buyer, ann):
+    training = make_training("Shortly", access_days=10)
+    line = place_order(buyer.user, (training.product, 2)).lines.get()
+    accept(ann, link_of(line, 1))
+
+    page = accept(ann, link_of(line, 2))
+
+    assert "You have accepted a place of this order already." in page
+    assert states(line) == "cf"
 
 
 def test_who_has_it_for_ever_leaves_the_place_to_others(line, training, ann, ben):
