@@ -750,15 +750,16 @@ def test_a_link_revoked_between_reading_and_accepting_is_refused(line, ann):
 
 
 def test_a_link_is_renewed_only_as_it_was_read(line, ann):
-    read, claimed = (line.training_places.get(number=number) for number in (1, 2))
     places.claim(line.training_places.get(number=2), ann.user)
+    api.refund_lines([(line, 1)], cause="a")
+    read, claimed, gone = line.training_places.order_by("number")
 
-    answers = [places.renew_link(place) for place in (read, read, claimed)]
+    answers = [places.renew_link(place) for place in (read, read, claimed, gone)]
 
-    assert answers == [True, False, False]
+    assert answers == [True, False, False, False]
     salts = dict(line.training_places.values_list("number", "salt"))
     assert salts[1] != read.salt
-    assert salts[2] == claimed.salt
+    assert (salts[2], salts[3]) == (claimed.salt, gone.salt)
 
 
 # Refunds
