@@ -5,6 +5,7 @@ Each race has a negative control, as in `test_races`.
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -111,6 +112,30 @@ def test_claims_during_a_refund_leave_no_more_than_is_paid_for(
     assert Place.objects.kept().count() == 2
     assert sum(may_see(learner, training) for learner in learners) <= 2
     assert list(api.audit()) == []
+
+
+def test_a_claim_waits_while_its_place_is_taken_back(
+    line, training, learners, monkeypatch
+):
+    last, answers = line.training_places.latest("number"), []
+    late = Thread(target=lambda: answers.extend(at_once([claim_last])))
+    to_take_back = places.to_take_back
+
+    def claim_last():
+        return claim(last, learners[0])
+
+    def meanwhile(*args, **kwargs):
+        going = to_take_back(*args, **kwargs)
+        late.start()
+        late.join(0.5)  # as long as it would take, were there no lock
+        return going
+
+    monkeypatch.setattr(places, "to_take_back", meanwhile)
+    api.refund_lines([(line, 1)], cause="a")
+    late.join()
+
+    assert answers == [Hurdle.REFUNDED.value]
+    assert not may_see(learners[0], training)
 
 
 def test_a_refund_and_a_claim_by_the_same_learner_do_not_wait_for_each_other(
