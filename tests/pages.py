@@ -56,6 +56,16 @@ def make_course(product: Any, **terms: Any) -> Any:
     return page
 
 
+def with_text_for_members(course: Any, hidden: str) -> Any:
+    """Return a course page, published anew, with a restricted block in its body."""
+    course.body = [
+        ("text", "<p>For everybody</p>"),
+        ("members", [("text", f"<p>{hidden}</p>")]),
+    ]
+    course.save_revision().publish()
+    return CoursePage.objects.get(pk=course.pk)
+
+
 def lesson() -> dict[str, Any]:
     block = CoursePage._meta.get_field("lessons").stream_block.child_blocks["lesson"]
     values = {name: child.get_default() for name, child in block.child_blocks.items()}

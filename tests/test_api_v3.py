@@ -12,11 +12,10 @@ from wagtail.models import APIToken
 
 from oscar_training_credits import api
 from oscar_training_credits.test.factories import make_learner
-from sandbox.academy.models import CoursePage
 
 from .editors import Editor, terms_of
 from .orders import place_order
-from .pages import SECRET, make_course
+from .pages import SECRET, make_course, with_text_for_members
 from .shop import text_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -28,12 +27,7 @@ PAGES = "/api/v3/pages/"
 @pytest.fixture
 def sold(course):
     """A course page with a restricted field, and a restricted block in its body."""
-    course.body = [
-        ("text", "<p>For everybody</p>"),
-        ("members", [("text", f"<p>{HIDDEN}</p>")]),
-    ]
-    course.save_revision().publish()
-    return CoursePage.objects.get(pk=course.pk)
+    return with_text_for_members(course, HIDDEN)
 
 
 def caller(user):

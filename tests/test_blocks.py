@@ -19,7 +19,7 @@ from oscar_training_credits.test.factories import make_code, make_learner, make_
 from sandbox.academy.models import CoursePage, PathPage
 
 from .orders import place_order
-from .pages import course_index, make_path
+from .pages import course_index, make_path, with_text_for_members
 from .shop import Learner, text_of, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
@@ -30,12 +30,7 @@ HIDDEN = "the answer is forty-two"
 @pytest.fixture
 def page(course):
     """A course page with a restricted block in its body."""
-    course.body = [
-        ("text", "<p>For everybody</p>"),
-        ("members", [("text", f"<p>{HIDDEN}</p>")]),
-    ]
-    course.save_revision().publish()
-    return CoursePage.objects.get(pk=course.pk)
+    return with_text_for_members(course, HIDDEN)
 
 
 @pytest.fixture

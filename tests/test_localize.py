@@ -24,7 +24,7 @@ from sandbox.academy.models import CoursePage, HomePage
 
 from .editors import Editor, admin, streams, terms_of
 from .orders import place_order
-from .pages import SECRET, make_course
+from .pages import SECRET, make_course, with_text_for_members
 from .shop import Learner, text_of
 
 pytestmark = pytest.mark.django_db
@@ -47,12 +47,7 @@ def french(settings):
 @pytest.fixture
 def sold(course):
     """A course page with a text for everybody, and one for learners with access."""
-    course.body = [
-        ("text", "<p>For everybody</p>"),
-        ("members", [("text", f"<p>{HIDDEN}</p>")]),
-    ]
-    course.save_revision().publish()
-    return CoursePage.objects.get(pk=course.pk)
+    return with_text_for_members(course, HIDDEN)
 
 
 @pytest.fixture
