@@ -22,6 +22,7 @@ from oscar_training_credits.test.factories import (
 )
 
 from .editors import price_of, product_form
+from .orders import place_order
 from .shop import text_of, words
 
 Product = get_model("catalogue", "Product")
@@ -413,3 +414,15 @@ def test_a_price_changed_by_code_is_on_record_without_a_name():
 
     prices = [row for row in history(product) if row[0] == "price"]
     assert prices == [("price", "240.00 GBP", "199.00 GBP", None)]
+
+
+def test_stock_that_an_order_takes_is_no_change_of_price():
+    training = make_training(credits=20, price="240.00")
+    ProductClass.objects.update(track_stock=True)
+    training.product.stockrecords.update(num_in_stock=5)
+    product = Product.objects.get(pk=training.product_id)
+
+    place_order(make_learner(), (product, 1))
+
+    assert product.stockrecords.get().num_allocated == 1
+    assert not TermsChange.objects.filter(term="price").exists()

@@ -51,11 +51,13 @@ def record_prices(products: Any, *, before: dict[int, str]) -> None:
     )
 
 
-def price_changing(
-    sender: Any, instance: Any, raw: bool, update_fields: Any, **_kwargs: Any
-) -> None:
+def price_changing(sender: Any, instance: Any, raw: bool, **kwargs: Any) -> None:
     """Receive Django's `pre_save` of a stock record."""
-    if not raw and (update_fields is None or "price" in update_fields):
+    # Without it the signal is Oscar's own, sent as an order takes stock.
+    if raw or "update_fields" not in kwargs:
+        return
+    chosen = kwargs["update_fields"]
+    if chosen is None or "price" in chosen:
         instance.price_before = _saved_price(sender, instance)
 
 
