@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import time_machine
 from hypothesis import settings as hypothesis_settings
 
 from tests import browsers, databases
@@ -243,3 +246,11 @@ def course(db):
     from .pages import make_course
 
     return make_course(make_product("Django Foundations", "240.00"), credits=20)
+
+
+@pytest.fixture
+def new_hour() -> Iterator[None]:
+    """Begin with an hour, and so with a window of each limit of wrong codes."""
+    begun = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
+    with time_machine.travel(begun):
+        yield

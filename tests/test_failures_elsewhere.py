@@ -449,7 +449,9 @@ def test_a_debit_does_not_sum_up_the_ledger(learner, code):
     assert code.balance() == 80
 
 
-def test_ten_wrong_codes_from_one_address_lock_no_office_out(learner, code, settings):
+def test_ten_wrong_codes_from_one_address_lock_no_office_out(
+    new_hour, learner, code, settings
+):
     """Elsewhere an address is blocked for ever, and a whole office or class with it."""
     settings.TRAINING_CREDITS_THROTTLE = {"network": "10/h"}
     remove(code)

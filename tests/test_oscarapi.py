@@ -601,7 +601,7 @@ def test_the_answer_is_the_one_of_the_shop(learner, training, code):
 
 
 def test_wrong_codes_are_counted_together_with_those_of_the_shop(
-    learner, training, code, settings
+    new_hour, learner, training, code, settings
 ):
     settings.TRAINING_CREDITS_THROTTLE = {"learner": "2/h"}
     learner.put_in(training.product)
@@ -610,11 +610,13 @@ def test_wrong_codes_are_counted_together_with_those_of_the_shop(
 
     response = learner.type(TEXT)
 
-    assert "minutes" in response.json()["reason"]
+    assert "Wait 60 minutes" in response.json()["reason"]
     assert not AppliedCode.objects.exists()
 
 
-def test_a_stranger_without_cookies_is_counted_by_network(training, code, settings):
+def test_a_stranger_without_cookies_is_counted_by_network(
+    new_hour, training, code, settings
+):
     settings.TRAINING_CREDITS_THROTTLE = {"network": "3/h"}
     for number in range(3):
         Caller().type(f"WRONG-CODE-{number}")

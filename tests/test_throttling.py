@@ -65,7 +65,7 @@ def code():
 
 
 @pytest.fixture
-def limits(settings):
+def limits(new_hour, settings):
     settings.TRAINING_CREDITS_THROTTLE = LIMITS
 
 
