@@ -7,7 +7,13 @@ from .credits.codes import find as find_code
 from .credits.deliveries import AccessNews, deliver_due
 from .credits.giving import end_access, extend_access, give_access
 from .credits.issuing import IssuedCode, add_grant, issue_code, issue_codes, set_state
-from .credits.models import Access, CreditCode, CreditGrant, TrainingProduct
+from .credits.models import (
+    Access,
+    CreditCode,
+    CreditGrant,
+    TakenPayment,
+    TrainingProduct,
+)
 from .credits.quoting import Quote
 from .credits.redemption import release_expired
 from .credits.refunding import Obstacle, Outcome, RefundRefusal
@@ -17,6 +23,7 @@ from .credits.terms import Terms
 from .credits.throttling import Asker
 from .shop.askers import asker_of
 from .shop.auditing import audit
+from .shop.payments import lost_payments, settle_lost_payments
 from .shop.quotes import quote_of
 from .shop.refunds import cancel_lines, refund_lines, refund_order
 from .shop.training import (
@@ -43,6 +50,7 @@ __all__ = [
     "RefundRefusal",
     "Refusal",
     "Standing",
+    "TakenPayment",
     "Terms",
     "TrainingProduct",
     "VoucherLike",
@@ -60,6 +68,7 @@ __all__ = [
     "issue_code",
     "issue_codes",
     "lapsed_holds",
+    "lost_payments",
     "may_see",
     "public_text",
     "quote_of",
@@ -70,6 +79,7 @@ __all__ = [
     "sell_as_training",
     "sell_no_longer_as_training",
     "set_state",
+    "settle_lost_payments",
     "standing",
     "standings",
     "training_of",

@@ -22,5 +22,6 @@ access_ended = Signal()
 on: ask `may_see` before you take anything away."""
 
 money_taken_without_order = Signal()
-"""A payment succeeded but its order could not be written, so it is to be refunded:
-`order_number`, `basket`, and the unsaved payment `sources` with their references."""
+"""A payment was taken, but its order was not written, so it is to be refunded:
+`payment`, with its `reference` and `amount`. Sent again until a receiver has heard
+it."""

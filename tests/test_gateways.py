@@ -16,7 +16,12 @@ from oscar.core.loading import get_class, get_model
 from oscar_training_credits import api, signals
 from oscar_training_credits.credits import redemption
 from oscar_training_credits.credits.issuing import add_grant, set_state
-from oscar_training_credits.credits.models import CreditGrant, LedgerEntry, Redemption
+from oscar_training_credits.credits.models import (
+    CreditGrant,
+    LedgerEntry,
+    Redemption,
+    TakenPayment,
+)
 from oscar_training_credits.shop.training import sell_as_training
 from oscar_training_credits.test.factories import (
     make_code,
@@ -63,6 +68,19 @@ def learner(code, training):
 @pytest.fixture
 def gateway(monkeypatch):
     return install(monkeypatch, Gateway())
+
+
+@pytest.fixture
+def told():
+    """The references of the payments that the site was told to refund."""
+    references = []
+
+    def listen(payment, **kwargs):
+        references.append(payment.reference)
+
+    signals.money_taken_without_order.connect(listen)
+    yield references
+    signals.money_taken_without_order.disconnect(listen)
 
 
 def states():
@@ -476,9 +494,9 @@ def test_a_payment_that_ends_after_the_basket_was_taken_back_is_ordered(
 
 
 def test_a_payment_for_an_order_that_was_paid_meanwhile_is_to_be_refunded(
-    learner, code, gateway, monkeypatch
+    learner, code, gateway, monkeypatch, told
 ):
-    page, told = learner.preview(), []
+    page = learner.preview()
 
     def charge_once_more(view, order_number, total):
         monkeypatch.setattr(gateway, "handle_payment", gateway.charge)
@@ -486,19 +504,13 @@ def test_a_payment_for_an_order_that_was_paid_meanwhile_is_to_be_refunded(
         learner.place()
         gateway.charge(view, f"{order_number}-again", total)
 
-    def listen(sender, **kwargs):
-        told.append([source.reference for source in kwargs["sources"]])
-
     monkeypatch.setattr(gateway, "handle_payment", charge_once_more)
-    signals.money_taken_without_order.connect(listen)
-    try:
-        response = learner.place(page)
-    finally:
-        signals.money_taken_without_order.disconnect(listen)
+
+    response = learner.place(page)
 
     order = Order.objects.get()
     assert response.url == reverse("checkout:thank-you")
-    assert told == [[f"card-{order.number}-again"]]
+    assert told == [f"card-{order.number}-again"]
     assert code.balance() == 80
     assert_balanced()
 
@@ -547,3 +559,157 @@ def test_a_return_that_read_the_basket_too_early_is_shown_the_order(
     assert response.url == reverse("checkout:thank-you")
     assert Order.objects.count() == 1
     assert code.balance() == 80
+
+
+# What was taken for an order that is not there
+
+
+@pytest.fixture
+def cut_off(learner, gateway, monkeypatch):
+    """Let the server die after the charge, of which the hold's time has passed."""
+
+    def die(*args, **kwargs):
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        creator = get_class("order.utils", "OrderCreator")
+        patched.setattr(creator, "place_order", die)
+        with pytest.raises(SystemExit):
+            learner.place()
+    past = timezone.now() - timedelta(hours=1)
+    TakenPayment.objects.update(created_at=past)
+    Redemption.objects.update(created_at=past, expires_at=past)
+    return TakenPayment.objects.get()
+
+
+def test_an_order_leaves_no_note_of_its_payment(learner, code, gateway, told):
+    learner.place()
+
+    assert not TakenPayment.objects.exists()
+    assert told == []
+
+
+def test_what_was_taken_for_an_order_that_never_came_is_told_once(cut_off, told):
+    settled = [api.settle_lost_payments(), api.settle_lost_payments()]
+
+    assert settled == [1, 0]
+    assert told == [cut_off.reference]
+    cut_off.refresh_from_db()
+    assert cut_off.settled_at
+
+
+def test_what_was_taken_a_moment_ago_is_left_alone(cut_off, told):
+    TakenPayment.objects.update(created_at=timezone.now())
+
+    assert api.settle_lost_payments() == 0
+    assert told == []
+
+
+def test_what_nobody_hears_is_told_again(cut_off):
+    def fail(**kwargs):
+        raise RuntimeError("A receiver of the site fails.")
+
+    assert api.settle_lost_payments() == 1
+    signals.money_taken_without_order.connect(fail)
+    try:
+        assert api.settle_lost_payments() == 1
+    finally:
+        signals.money_taken_without_order.disconnect(fail)
+
+    (line,) = api.lost_payments()
+    assert f"£25.00 were taken for order {cut_off.order_number}" in str(line)
+
+
+def take_back(learner):
+    """Take the basket back, as the basket page offers."""
+    (address,) = re.findall(r'href="([^"]*/orders/[^"]*)"', learner.basket_page())
+    learner.client.post(address)
+
+
+def test_a_retry_that_the_gateway_knows_is_no_second_payment(
+    learner, cut_off, told, gateway
+):
+    take_back(learner)
+
+    learner.place()
+
+    assert Order.objects.get().number == cut_off.order_number
+    assert not TakenPayment.objects.exists()
+    assert told == []
+
+
+def test_of_two_payments_for_one_order_the_first_is_to_be_refunded(
+    learner, cut_off, told
+):
+    TakenPayment.objects.update(reference="card-first")
+    take_back(learner)
+
+    learner.place()
+
+    order = Order.objects.get()
+    assert told == ["card-first"]
+    assert order.sources.filter(reference=f"card-{order.number}").exists()
+
+
+def test_an_order_that_was_cut_off_before_its_payment_was_written_gets_it(
+    learner, gateway, told, monkeypatch
+):
+    def die(*args, **kwargs):
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(get_model("payment", "Source"), "save", unless_ours(die))
+        with pytest.raises(SystemExit):
+            learner.place()
+    TakenPayment.objects.update(created_at=timezone.now() - timedelta(hours=1))
+
+    assert api.settle_lost_payments() == 1
+
+    order = Order.objects.get()
+    source = order.sources.get(reference=f"card-{order.number}")
+    assert source.amount_debited == Decimal("25.00")
+    assert not TakenPayment.objects.exists()
+    assert told == []
+
+
+def unless_ours(die):
+    save = get_model("payment", "Source").save
+
+    def save_or_die(source, *args, **kwargs):
+        if not source.reference.startswith("redemption-"):
+            die()
+        save(source, *args, **kwargs)
+
+    return save_or_die
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [(PaymentError("Declined after all."), []), (OSError("Cut off."), ["card"])],
+    ids=["the site's word", "a crash"],
+)
+def test_what_is_taken_before_the_payment_fails(
+    learner, gateway, monkeypatch, told, error, expected
+):
+    def charge_and_fail(view, order_number, total):
+        gateway.charge(view, order_number, total)
+        raise error
+
+    monkeypatch.setattr(gateway, "handle_payment", charge_and_fail)
+
+    learner.place()
+
+    assert [reference.partition("-")[0] for reference in told] == expected
+    assert TakenPayment.objects.count() == len(expected)
+
+
+def test_staff_note_that_a_payment_was_paid_back(cut_off, admin_client):
+    url = reverse("admin:training_credits_takenpayment_changelist")
+    listed = words(text_of(admin_client.get(url)))
+    form = {"action": "settle", "_selected_action": [cut_off.pk]}
+
+    answer = admin_client.post(url, form, follow=True)
+
+    assert cut_off.reference in listed
+    assert "1 payment settled" in text_of(answer)
+    assert list(api.lost_payments()) == []

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
+from django.utils import timezone
 from oscar.core.loading import get_model
 
-from oscar_training_credits.credits.models import LedgerEntry, Redemption
+from oscar_training_credits import signals
+from oscar_training_credits.credits.models import (
+    LedgerEntry,
+    Redemption,
+    TakenPayment,
+)
 from oscar_training_credits.test.factories import (
     make_code,
     make_learner,
@@ -115,6 +123,12 @@ def taken_back(learner: Learner, waiting: str) -> Any:
     return learner.client.post(later)
 
 
+def an_hour_passes() -> None:
+    past = timezone.now() - timedelta(hours=1)
+    TakenPayment.objects.update(created_at=past)
+    Redemption.objects.filter(state="held").update(expires_at=past)
+
+
 def assert_ordered_once(user: Any, died: str) -> None:
     assert Order.objects.filter(user=user).count() == 1, died
     entries = LedgerEntry.objects.filter(redemption__learner=user)
@@ -162,6 +176,37 @@ def test_a_killed_order_with_a_charge_is_placed_once(code, mixed, terminal):
             assert terminal.charges_for(number) == 1, died
     call_command("check_ledger")
     assert not Redemption.objects.filter(state="held").exists()
+    an_hour_passes()
+    call_command("check_ledger", "--release-holds", stdout=StringIO())
+    assert not TakenPayment.objects.exists()
     assert code.balance() == 100_000 - 20 * (POINTS + 2)
     assert charged_twice[0].endswith("after the charge")
     assert charged_twice[-1].endswith("before COMMIT")
+
+
+def test_what_was_charged_for_a_killed_order_is_told_though_nobody_comes_back(
+    code, mixed, terminal
+):
+    told = []
+
+    def listen(payment, **kwargs):
+        told.append(payment.order_number)
+
+    for _killed in killed_learners(mixed):
+        pass
+    an_hour_passes()
+    signals.money_taken_without_order.connect(listen)
+    try:
+        call_command("check_ledger", "--release-holds", stdout=StringIO())
+    finally:
+        signals.money_taken_without_order.disconnect(listen)
+
+    call_command("check_ledger")
+    ordered = set(Order.objects.values_list("number", flat=True))
+    charged = set(terminal.paper.read_text().split())
+    (unheard,) = charged - ordered - set(told)
+    assert told
+    assert terminal.charges_for(unheard) == 1
+    assert not ordered & set(told)
+    for order in Order.objects.all():
+        assert order.sources.filter(amount_debited=25).count() == 1

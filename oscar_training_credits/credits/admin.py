@@ -23,7 +23,15 @@ from django.views.decorators.debug import (
 )
 
 from . import codes, domains, issuing
-from .models import Access, CreditCode, CreditGrant, LedgerEntry, Place, Redemption
+from .models import (
+    Access,
+    CreditCode,
+    CreditGrant,
+    LedgerEntry,
+    Place,
+    Redemption,
+    TakenPayment,
+)
 
 WHEN = ["starts_at", "expires_at", "ends_access"]
 CONTENT = ["content"]
@@ -266,3 +274,36 @@ class PlaceAdmin(ReadOnlyAdmin):
     list_display = ["training", "order_line", "number", "claimed_at", "revoked_at"]
     list_select_related = ["training__product", "order_line"]
     search_fields = ["order_line__order__number", "access__learner__email"]
+
+
+@admin.register(TakenPayment)
+class TakenPaymentAdmin(ReadOnlyAdmin):
+    """What was taken for orders that never came: to be paid back."""
+
+    list_display = [
+        "order_number",
+        "amount",
+        "currency",
+        "source_type",
+        "reference",
+        "created_at",
+        "settled_at",
+    ]
+    list_filter = [("settled_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["source_type"]
+    search_fields = ["=order_number", "=reference"]
+    ordering = ["-pk"]
+    actions = ["settle"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # For the action alone: a payment itself is only looked at.
+        return obj is None and admin.ModelAdmin.has_change_permission(self, request)
+
+    @admin.action(
+        description=_("Note that the selected payments have been paid back"),
+        permissions=["change"],
+    )
+    def settle(self, request: HttpRequest, queryset: QuerySet[TakenPayment]) -> None:
+        settled = queryset.filter(settled_at=None).update(settled_at=timezone.now())
+        text = ngettext("%(n)d payment settled.", "%(n)d payments settled.", settled)
+        messages.success(request, text % {"n": settled})

@@ -164,6 +164,8 @@ class PaymentDetailsViewMixin(Extension):
                     raise RedirectRequired(url=shown_again.url) from again
                 except OrderRefused as refused:
                     raise UnableToTakePayment(str(refused)) from refused
+            with self.noting_payments(order_number, basket):
+                return super().handle_payment(order_number, total, **kwargs)
         return super().handle_payment(order_number, total, **kwargs)
 
     def basket_being_paid(self) -> Any:

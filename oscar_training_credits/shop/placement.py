@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -12,13 +14,15 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from oscar.apps.payment.exceptions import PaymentError, RedirectRequired
 from oscar.core.loading import get_class, get_model
 
-from .. import signals
 from ..conf import settings
 from ..credits import redemption
 from ..credits.applying import move_codes
+from ..credits.models import TakenPayment
 from ..mixins import Extension
+from . import payments
 from .exceptions import BasketAlreadyOrdered, BasketUnderWay
 from .orders import (
     REFERENCE,
@@ -41,6 +45,8 @@ class OrderPlacementMixin(Extension):
     _payment_sources: list[Any] | None
     money_to_pay: Any = None
     """The order's total in money; None where it is not known before the payment."""
+    paid_for: tuple[Any, Any] | None = None
+    """The number and the basket of the order that the site takes money for just now."""
 
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Any:
@@ -144,33 +150,58 @@ class OrderPlacementMixin(Extension):
             # not look like a failed purchase, or it would be tried again.
             order = placed_order(basket)
             if order is None:
-                self.signal_money_taken(order_number, basket)
+                payments.tell(self.taken_payments(order_number, basket))
                 raise
             logger.exception("Order %s: failed after it was placed", order.number)
             return self.show_order_despite_failure(order)
 
-    def signal_money_taken(self, order_number: Any, basket: Any) -> None:
-        """Tell the site what has been paid for an order that could not be written."""
-        sources = list(self._payment_sources or [])
-        if sources:
-            logger.error("Order %s: paid, but it could not be placed", order_number)
-            signals.money_taken_without_order.send_robust(
-                type(self), order_number=order_number, basket=basket, sources=sources
+    @contextmanager
+    def noting_payments(self, order_number: Any, basket: Any) -> Iterator[None]:
+        """Note at once what the site takes inside this, until its order is written."""
+        self.paid_for = order_number, basket
+        try:
+            yield
+        except RedirectRequired:
+            raise
+        except PaymentError:
+            # By the site's word no money was taken, or none is kept.
+            payments.forget(self.taken_payments(order_number, basket))
+            raise
+        except Exception:
+            payments.tell(self.taken_payments(order_number, basket))
+            raise
+        finally:
+            self.paid_for = None
+
+    def add_payment_source(self, source: Any) -> None:
+        super().add_payment_source(source)
+        if self.paid_for:
+            order_number, basket = self.paid_for
+            source.taken = payments.note(
+                source, order_number=order_number, basket=basket
             )
+
+    def taken_payments(self, order_number: Any, basket: Any) -> list[TakenPayment]:
+        """Return what this request has taken, noted by now at the latest."""
+        return [
+            getattr(source, "taken", None)
+            or payments.note(source, order_number=order_number, basket=basket)
+            for source in self._payment_sources or []
+        ]
+
+    def save_payment_details(self, order: Any) -> None:
+        super().save_payment_details(order)
+        if sources := self._payment_sources:
+            payments.settle_for(order, sources)
 
     def report_second_payment(self, order_number: Any, basket: Any, order: Any) -> None:
         """Tell the site of money taken for an order that had been paid already."""
-        noted = set(order.sources.values_list("reference", flat=True))
-        sources = list(self._payment_sources or [])
-        if all(source.reference in noted for source in sources):
-            return
-        logger.error("Order %s: paid, but it had been placed already", order.number)
+        self.taken_payments(order_number, basket)
+        sources = list(order.sources.all())
         # Oscar notes sources after the order's commit. Where there are none yet, these
-        # may well be its own, asked for a second time: not to be refunded unseen.
-        if any(not reference.startswith(REFERENCE) for reference in noted):
-            signals.money_taken_without_order.send_robust(
-                type(self), order_number=order_number, basket=basket, sources=sources
-            )
+        # may well be its own, asked for a second time: left to who is about to.
+        if any(not source.reference.startswith(REFERENCE) for source in sources):
+            payments.settle_for(order, sources)
 
     def show_order_despite_failure(self, order: Any) -> HttpResponseRedirect:
         """End the checkout as if the order's mail and receivers had worked."""

@@ -15,6 +15,7 @@ class Migration(migrations.Migration):
         ("offer", "__first__"),
         ("order", "__first__"),
         ("partner", "__first__"),
+        ("payment", "__first__"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -1144,6 +1145,82 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+        ),
+        migrations.CreateModel(
+            name="TakenPayment",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "order_number",
+                    models.CharField(max_length=128, verbose_name="order number"),
+                ),
+                ("currency", models.CharField(max_length=12, verbose_name="currency")),
+                (
+                    "amount_allocated",
+                    models.DecimalField(
+                        decimal_places=2, max_digits=12, verbose_name="allocated"
+                    ),
+                ),
+                (
+                    "amount_debited",
+                    models.DecimalField(
+                        decimal_places=2, max_digits=12, verbose_name="debited"
+                    ),
+                ),
+                (
+                    "reference",
+                    models.CharField(
+                        blank=True, max_length=255, verbose_name="reference"
+                    ),
+                ),
+                (
+                    "label",
+                    models.CharField(blank=True, max_length=128, verbose_name="label"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="taken"
+                    ),
+                ),
+                (
+                    "settled_at",
+                    models.DateTimeField(
+                        db_index=True, null=True, verbose_name="settled"
+                    ),
+                ),
+                (
+                    "basket",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="basket.basket",
+                        verbose_name="basket",
+                    ),
+                ),
+                (
+                    "source_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="payment.sourcetype",
+                        verbose_name="source type",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "payment without an order",
+                "verbose_name_plural": "payments without an order",
+            },
         ),
         migrations.CreateModel(
             name="ExpressPurchase",

@@ -8,6 +8,7 @@ from .ledger import (
     RefundLine,
     SettledLine,
 )
+from .payments import TakenPayment
 from .training import (
     ExpressPurchase,
     MoneyChoice,
@@ -35,6 +36,7 @@ __all__ = [
     "Refund",
     "RefundLine",
     "SettledLine",
+    "TakenPayment",
     "TermsChange",
     "TrainingProduct",
 ]

@@ -22,7 +22,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--release-holds",
             action="store_true",
-            help="first give back the credits of holds that have lapsed",
+            help=(
+                "first give back the credits of holds that have lapsed, and settle"
+                " what was paid for orders that were cut off"
+            ),
         )
 
     def handle(self, **options: Any) -> None:
@@ -30,6 +33,8 @@ class Command(BaseCommand):
             self.release_holds()
         for hold in api.lapsed_holds():
             self.stdout.write(f"{hold} {_('--release-holds frees it.')}")
+        for payment in api.lost_payments():
+            self.stdout.write(f"{payment} {_('--release-holds settles it.')}")
         differences = 0
         for differences, finding in enumerate(api.audit(), start=1):  # noqa: B007
             self.stdout.write(str(finding))
@@ -52,4 +57,13 @@ class Command(BaseCommand):
                     released,
                 )
                 % released
+            )
+        if settled := api.settle_lost_payments():
+            self.stdout.write(
+                ngettext(
+                    "Settled %d payment for an order that was cut off.",
+                    "Settled %d payments for orders that were cut off.",
+                    settled,
+                )
+                % settled
             )
