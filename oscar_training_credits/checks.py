@@ -21,7 +21,7 @@ from django.template.loader import get_template
 from django.urls import NoReverseMatch, resolve, reverse
 from django.utils.module_loading import import_string
 
-from .conf import PREFIX, THROTTLE, settings
+from .conf import BUY_AGAIN, PREFIX, THROTTLE, settings
 from .shop.loading import MIXINS
 
 LOADER = "oscar_training_credits.shop.loading.class_loader"
@@ -56,6 +56,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *_check_holds(),
         *_check_refunds(),
         *_check_places(),
+        *_check_sale(),
         *_check_payment(),
         *_check_throttle(),
     ]
@@ -373,6 +374,16 @@ def _check_places() -> Iterator[CheckMessage]:
             "must be a number of places",
             "E019",
             hint="Write 1 to sell to each learner alone, or a higher number.",
+        )
+
+
+def _check_sale() -> Iterator[CheckMessage]:
+    if settings.BUY_AGAIN not in BUY_AGAIN:
+        yield _wrong(
+            "BUY_AGAIN",
+            f"is {settings.BUY_AGAIN!r}, which says nothing",
+            "E009",
+            hint=f"Write one of {', '.join(map(repr, BUY_AGAIN))}.",
         )
 
 

@@ -22,6 +22,8 @@ THROTTLE: dict[str, str | None] = {
     "allowance": "3/h",
 }
 
+ALWAYS, AFTER_END, NEVER = BUY_AGAIN = ("always", "after end", "never")
+
 T = TypeVar("T")
 
 
@@ -143,6 +145,15 @@ class Settings:
         With 1 learners buy for themselves only.
         """
         return self._get("MOST_PLACES", 1)
+
+    @property
+    def BUY_AGAIN(self) -> str:
+        """Whether learners may buy again what they have bought before.
+
+        `"always"`, which extends what runs; `"after end"`, once it has ended; or
+        `"never"`.
+        """
+        return self._get("BUY_AGAIN", ALWAYS)
 
     @property
     def SOURCE_TYPE(self) -> str:

@@ -67,6 +67,17 @@ def test_who_had_access_is_told_when_it_ended(page, member):
     assert HIDDEN not in shown
 
 
+@pytest.mark.parametrize("rule", ["always", "never"])
+def test_who_can_not_buy_again_is_not_led_to(page, member, settings, rule):
+    settings.TRAINING_CREDITS_BUY_AGAIN = rule
+    ended = timezone.now() - timedelta(days=1)
+    Access.objects.update(starts_at=ended - timedelta(days=9), ends_at=ended)
+
+    shown = seen_by(member, page)
+
+    assert ('<a href="#training-purchase">Buy again</a>' in shown) is (rule == "always")
+
+
 def test_who_has_access_to_come_is_told_from_when(page, member):
     Access.objects.update(starts_at=timezone.now() + timedelta(days=9))
 

@@ -379,6 +379,16 @@ def test_the_most_places_are_a_number_above_zero(settings, most):
     assert message.hint
 
 
+@pytest.mark.parametrize("rule", ["after", "", None, True, ["never"]])
+def test_whether_training_is_sold_again_is_one_of_three_words(settings, rule):
+    settings.TRAINING_CREDITS_BUY_AGAIN = rule
+
+    (message,) = found()["E009"]
+
+    assert "BUY_AGAIN" in message.msg
+    assert "'after end'" in message.hint
+
+
 def test_a_restricted_field_that_a_page_does_not_have_is_an_error(monkeypatch):
     monkeypatch.setattr(CoursePage, "restricted_fields", ("lessons", "leszons"))
 

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from wagtail import blocks
 
+from ..credits import sale
 from ..shop.boxes import purchase_box
 from . import localize
 from .models import TrainingPageMixin
@@ -132,8 +133,11 @@ class RestrictedBlock(blocks.StreamBlock):
         standing = page.standing(request)
         if standing.has_access:
             return super().render(opened(value), context)
+        again = sale.refusals_again(request.user, filter(None, [page.training]))
         return render_to_string(
-            "training_credits/locked.html", {"standing": standing}, request=request
+            "training_credits/locked.html",
+            {"standing": standing, "may_buy": not again},
+            request=request,
         )
 
 

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import F, FilteredRelation, Q, QuerySet
 from django.utils import timezone
 
-from .models import Access, PathCourse, TrainingProduct
+from .models import Access, AccessChange, PathCourse, TrainingProduct
 from .terms import Kind
 
 if TYPE_CHECKING:
@@ -107,6 +107,23 @@ def holdings(learner: Learner) -> dict[TrainingProduct, Standing]:
         by_training[row.training].append(row)
     now = timezone.now()
     return {each: standing_of(rows, at=now) for each, rows in by_training.items()}
+
+
+def bought(
+    learner: Learner, trainings: Iterable[TrainingProduct]
+) -> dict[int, Standing]:
+    """Return how what `learner` has bought of these stands, by primary key.
+
+    Neither what else opens them counts, nor what was refunded or ended by staff.
+    """
+    rows = Access.objects.filter(
+        learner_id=learner.pk, training__in=list(trainings), order_line__isnull=False
+    ).exclude(changes__kind=AccessChange.Kind.ENDED)
+    by_training: dict[int, list[Access]] = defaultdict(list)
+    for row in rows:
+        by_training[row.training_id].append(row)
+    now = timezone.now()
+    return {pk: standing_of(rows, at=now) for pk, rows in by_training.items()}
 
 
 def opens(row: Access, training: TrainingProduct) -> bool:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from ..conf import settings
+from ..conf import ALWAYS, NEVER, settings
+from . import access, wording
+from .access import Standing
 
 if TYPE_CHECKING:
+    from .access import Learner
     from .models import TrainingProduct
 
 
@@ -18,6 +22,35 @@ def obstacle(training: TrainingProduct, quantity: int = 1) -> str:
     if training.is_over:
         return over_text(training)
     return most_text() if quantity > settings.MOST_PLACES else ""
+
+
+def refusals_again(
+    learner: Learner, trainings: Iterable[TrainingProduct]
+) -> dict[int, str]:
+    """Return why the site does not sell these to `learner` again, by primary key.
+
+    No query where it always does.
+    """
+    if settings.BUY_AGAIN == ALWAYS or not learner.is_authenticated:
+        return {}
+    texts = {
+        pk: refusal_again(standing)
+        for pk, standing in access.bought(learner, trainings).items()
+    }
+    return {pk: text for pk, text in texts.items() if text}
+
+
+def refusal_again(standing: Standing) -> str:
+    """Return why the site does not sell again what stands so; empty if it does."""
+    if settings.BUY_AGAIN == NEVER:
+        return _("You have bought this before, and it can't be bought again.")
+    if settings.BUY_AGAIN == ALWAYS or standing.starts_at is None:
+        return ""
+    if standing.ends_at is None:
+        return _("You have this already, without an end.")
+    end = wording.day_of(standing.ends_at)
+    text = _("You have this until %(end)s. It can be bought again after that.")
+    return text % {"end": end}
 
 
 def over_text(training: TrainingProduct) -> str:

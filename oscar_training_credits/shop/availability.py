@@ -109,15 +109,21 @@ def limit_quantity(field: Any) -> None:
 
 
 def obstacles(basket: Any) -> dict[Any, str]:
-    """Return what keeps lines of `basket` from being ordered, by their product."""
+    """Return what keeps lines of `basket` from being ordered, by their product.
+
+    What is bought for several is not for its owner.
+    """
     quantities: Counter[Any] = Counter()
     trainings = {}
     for line in basket.all_lines():
         if training := training_of_line(line, basket):
             quantities[line.product] += line.quantity
             trainings[line.product] = training
+    own = [trainings[each] for each, quantity in quantities.items() if quantity == 1]
+    again = sale.refusals_again(basket.owner, own) if basket.owner and own else {}
     found = {
         product: sale.obstacle(trainings[product], quantity)
+        or again.get(trainings[product].pk, "")
         for product, quantity in quantities.items()
     }
     return {product: text for product, text in found.items() if text}

@@ -108,11 +108,12 @@ def already_yours(basket: Any) -> list[AlreadyRow]:
     # Of training that takes no credits the quote knows nothing.
     if not basket.owner or not (known or len(trainings) > len(quote.items)):
         return []
-    held = access.standings(basket.owner, trainings)
+    mine = [each for each in trainings if each.product_id not in several]
+    held = access.standings(basket.owner, mine)
+    again = sale.refusals_again(basket.owner, mine)
     notes = {
-        each: already_note(each, held.get(each.pk, STRANGER))
-        for each in trainings
-        if each.product_id not in several
+        each: again.get(each.pk) or already_note(each, held.get(each.pk, STRANGER))
+        for each in mine
     }
     return [
         AlreadyRow(training.product.get_title(), note)

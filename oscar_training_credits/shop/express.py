@@ -44,9 +44,11 @@ class PurchaseState:
     training: TrainingProduct
     standing: Standing
     gain: Period | None
-    """The access that buying it now would add; None if the learner has all of it."""
+    """The access that buying it now would add; None if it adds none, or can't be."""
     basket: Any = None
     quote: Quote = NOTHING
+    refusal: str = ""
+    """Why the site does not sell it to this learner again."""
 
     @property
     def codes(self) -> tuple[Any, ...]:
@@ -77,8 +79,11 @@ def purchase_state(
     standing = standing or access.standing(learner, training)
     basket = open_basket(training, learner)
     quote = NOTHING if basket is None else quote_of(basket)
+    refusal = sale.refusals_again(learner, [training]).get(training.pk, "")
     gain = foreseen(training, standing, at=timezone.now(), until=end_of_codes(quote))
-    return PurchaseState(training, standing, gain, basket, quote)
+    if refusal:
+        gain = None
+    return PurchaseState(training, standing, gain, basket, quote, refusal)
 
 
 def is_express(training: TrainingProduct) -> bool:
@@ -180,7 +185,7 @@ def confirm(training: TrainingProduct, *, request: Any, before: Shown | None) ->
     state = purchase_state(training, request.user)
     if state.gain is None:
         text = _("You have access already, so nothing was taken.")
-        raise PurchaseRefused(sale.obstacle(training) or text)
+        raise PurchaseRefused(sale.obstacle(training) or state.refusal or text)
     if state.basket is None:
         raise PurchaseRefused(_("Enter a code first."))
     basket = state.basket

@@ -57,12 +57,12 @@ class OrderCreatorMixin(Extension):
             raise OrderRefused(needs_account())
         quote = redemption.locked_quote(items_of(basket), basket=basket, learner=user)
         refuse_unless_priced_so(basket, quote)
-        # What is held may be paid for by now, on the terms of the moment of the hold.
-        if not quote.holds:
-            refuse_obstacles(basket)
         # Locks the learner, whom the order's row will refer to: on MariaDB that is a
         # weaker lock, which two orders of one learner could get and not exchange.
         self.access_ends = giving.running_until(user, trainings_of(basket))
+        # What is held may be paid for by now, on the terms of the moment of the hold.
+        if not quote.holds:
+            refuse_obstacles(basket)
         order = create(user, basket, *args, **kwargs)
         self.settlement = redemption.redeem(order, quote, learner=user)
         self.learner = user
@@ -172,7 +172,8 @@ def refuse_unless_priced_so(basket: Any, quote: Quote) -> None:
 
 
 def refuse_obstacles(basket: Any) -> None:
-    """Refuse an order for more places than may be sold, or for access that is over.
+    """Refuse an order for more places than may be sold, or for access that is over,
+    or that the site does not sell a second time.
 
     Raises:
         OrderRefused: with what the learner can do.
