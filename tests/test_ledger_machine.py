@@ -500,7 +500,8 @@ class Ledger(RuleBasedStateMachine):
         assert set(access.values_list("order_line", flat=True)) == ended
 
 
-@pytest.mark.django_db
+# A long run in one transaction would drag all its dead rows along.
+@pytest.mark.django_db(transaction=True)
 def test_the_ledger_adds_up_whatever_happens(request):
     chosen = request.config.getoption("--hypothesis-profile")
     people = [make_learner(), make_learner()]
