@@ -517,6 +517,40 @@ def test_terms_that_the_shop_changed_are_not_undone_by_a_version_that_has_others
     assert terms_of(course.product) == (35, False, 7)
 
 
+@pytest.mark.parametrize("changed", [{"intro": "Better"}, {"credits": "35"}], ids=str)
+def test_the_form_of_a_draft_shows_what_the_shop_changed_meanwhile(
+    editor, course, changed
+):
+    editor.save(course, **changed)
+    api.sell_as_training(course.product, credits=20, access_days=60)
+
+    assert editor.form(course)["access_days"] == "60"
+    editor.publish(course, title="Another title")
+
+    credits = int(changed.get("credits", 20))
+    assert terms_of(course.product) == (credits, False, 60)
+
+
+def test_a_draft_that_followed_the_shop_once_follows_it_again(editor, course):
+    for days in (45, 60):
+        api.sell_as_training(course.product, credits=20, access_days=days)
+        editor.save(course, intro=f"After {days} days")
+    api.sell_as_training(course.product, credits=20, access_days=80)
+
+    editor.publish(course, intro="At last")
+
+    assert terms_of(course.product) == (20, False, 80)
+
+
+def test_who_was_told_of_a_change_and_comes_back_does_not_undo_it(editor, course):
+    editor.save(course, intro="Better")
+    stale = editor.form(course)
+    api.sell_as_training(course.product, credits=80)
+    editor.client.post(admin("edit", course.pk), stale)
+
+    assert editor.form(course)["credits"] == "80"
+
+
 def test_an_editor_can_go_back_to_what_the_page_had_before_the_shop_changed_it(
     editor, course
 ):

@@ -10,7 +10,6 @@ from wagtail.admin.forms import WagtailAdminPageForm
 
 from ..credits.terms import Terms
 from ..shop.stale import OPENED, as_opened, opened_field, refuse_stale
-from .path import as_stream
 from .selling import rival, shop_terms
 
 
@@ -34,14 +33,11 @@ class TrainingPageForm(WagtailAdminPageForm):
         if page.terms_page():
             for name in ("product", *page.terms):
                 self.fields.pop(name, None)
-        elif page.training and is_as_published(page):
-            for name, value in page.training.terms.plain().items():
-                self.initial[name] = value
-                setattr(page, name, value)  # also where the form has no such field
-            courses = page.training.listed_courses()
-            if courses != page.terms["path_courses"]:
-                page.path_courses = as_stream(courses)
-                self.initial["path_courses"] = page.path_courses
+        elif published := live_page(page):
+            # A draft keeps what it changes itself.
+            page.follow_shop(published)
+            for name in page.terms:
+                self.initial[name] = getattr(page, name)
 
     def defer_required_fields(self) -> None:
         # Wagtail calls this when a draft is saved or previewed.
@@ -68,14 +64,6 @@ class TrainingPageForm(WagtailAdminPageForm):
         page = self.instance
         if page.product and (other := rival(page)):
             self.add_error("product", _sold_already(other, self.for_user))
-
-
-def is_as_published(page: Any) -> bool:
-    """Tell whether a page's terms are neither a draft's nor an older revision's."""
-    if not page.live or page.has_unpublished_changes:
-        return False
-    published = type(page)._default_manager.filter(pk=page.pk).first()
-    return bool(published and published.terms == page.terms)
 
 
 def live_page(page: Any) -> Any:

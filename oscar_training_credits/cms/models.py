@@ -221,13 +221,11 @@ class TrainingPageMixin(TermsFields):
         `published` is the live page, as it is before this version is.
         """
         own, live = self.terms, shop_terms(published)
-        changed = {name for name in live if live[name] != own[name]}
-        if not changed or self.terms_page():
-            return
-        version = published.live_revision
-        bases = [published.terms, version.as_object().terms if version else own]
-        kept = {name for name in changed if all(b[name] == own[name] for b in bases)}
-        self.take_terms({name: live[name] for name in kept})
+        # The live page has what the shop's terms were when this version was saved.
+        before = published.terms
+        changed = {name for name in live if live[name] != own[name] == before[name]}
+        if changed and not self.terms_page():
+            self.take_terms({name: live[name] for name in changed})
 
     def clean(self) -> None:
         super().clean()
