@@ -20,6 +20,7 @@ from oscar_training_credits.credits.models import (
     Redemption,
     SettledLine,
 )
+from oscar_training_credits.credits.wording import last_day
 from oscar_training_credits.shop.training import sell_as_training
 from oscar_training_credits.test.factories import (
     make_code,
@@ -311,7 +312,49 @@ def test_what_is_yours_already_is_said_before_you_pay(learner, code):
 
     for page in pages:
         assert page.count("You have access to this already.") == 1
-        assert page.count("Bought again, it lasts until") == 1
+        assert page.count("Buying this, it lasts until") == 1
+
+
+def test_what_ends_with_its_code_is_said_before_you_pay(learner):
+    end = timezone.now() + timedelta(days=9)
+    make_code(100, text="ENDING-2026", expires_at=end, ends_access=True)
+    endless, ending = make_training("Endless"), make_training("Ending", access_days=3)
+    for training in (endless, ending):
+        learner.add(training.product)
+    learner.apply("ENDING-2026")
+
+    pages = [words(learner.basket_page()), words(text_of(learner.preview()))]
+
+    said = f"Endless : Access to it ends on {last_day(end)}, when the code does."
+    for page in pages:
+        assert page.count("when the code does") == 1
+        assert said in page
+
+
+def test_what_ends_with_the_code_again_adds_nothing(learner):
+    end = timezone.now() + timedelta(days=9)
+    make_code(100, text="ENDING-2026", expires_at=end, ends_access=True)
+    training = make_training("Mine")
+    place_order(learner.user, (training.product, 1), text="ENDING-2026")
+    learner.add(training.product)
+    learner.apply("ENDING-2026")
+
+    page = words(learner.basket_page())
+
+    assert "You have access to this already. Buying it adds nothing." in page
+    assert "it has no end" not in page
+
+
+def test_who_has_courses_of_a_path_is_told_before_they_pay(learner):
+    courses = (make_training("One"), make_training("Two"))
+    path = make_training("Path", kind="path", path_courses=courses)
+    place_order(learner.user, (courses[0].product, 1))
+    learner.add(path.product)
+
+    pages = [words(learner.basket_page()), words(text_of(learner.preview()))]
+
+    for page in pages:
+        assert "Path : You have 1 of its 2 courses already." in page
 
 
 def test_what_a_plan_opens_is_said_to_be_yours_already(learner):

@@ -149,7 +149,7 @@ def test_buying_again_before_the_end_extends_access(buyer, code):
     bought = words(text_of(buyer.confirm_and_return()))
     first = Access.objects.get()
     assert "You have access" in bought
-    assert "Buy again" in bought
+    assert "Extend your access" in bought
     assert f"last until {day(first.ends_at + timedelta(days=90))}" in bought
 
     buyer.box(TEXT)
@@ -395,3 +395,93 @@ def test_a_failing_mail_server_does_not_look_like_a_failed_purchase(
 
     assert "You have access" in words(buyer.page())
     assert code.balance() == 80
+
+
+# A code that ends the access which it pays for
+
+
+@pytest.fixture
+def ending():
+    """A code that ends in nine days, and access with it."""
+    end = timezone.now() + timedelta(days=9)
+    return make_code(100, text="ENDING-2026", expires_at=end, ends_access=True)
+
+
+def test_a_code_that_gains_nothing_says_so_and_can_be_removed(buyer, code, ending):
+    buyer.box("ENDING-2026")
+    buyer.confirm()
+    remove = reverse(
+        "training_credits:express-remove", args=[buyer.training.pk, ending.pk]
+    )
+
+    said = buyer.box("ENDING-2026")
+    page = buyer.page()
+    buyer.client.post(remove, {"next": buyer.course.url})
+
+    assert "so it would gain you nothing" in said
+    assert remove in page
+    assert ">Purchase</button>" not in page
+    assert "Purchase with 20 Credits" in words(buyer.page())
+    assert "80 left after this purchase" in buyer.box(TEXT)
+
+
+def test_who_buys_what_is_to_begin_is_told_from_when(buyer, code):
+    first = timezone.localdate() + timedelta(days=9)
+    sell_as_training(buyer.course.product, credits=20, access_from=first)
+    buyer.box(TEXT)
+
+    page = words(text_of(buyer.confirm_and_return()))
+
+    assert f"Your access begins on {date_format(first, 'DATE_FORMAT')}" in page
+    assert "You have access now" not in page
+
+
+def test_who_confirms_without_a_code_is_told_to_enter_one(buyer, code):
+    buyer.box(TEXT)
+    page = buyer.page()
+    buyer.post("express-remove", {}, code.pk)
+
+    answer = words(text_of(buyer.client.get(buyer.confirm(page).url)))
+
+    assert "Enter a code first." in answer
+    assert "needs 0 credits" not in answer
+
+
+def test_a_code_that_is_too_small_promises_no_purchase(buyer):
+    make_code(10, text="SMALL-2026")
+
+    said = buyer.box("SMALL-2026")
+    wrong = buyer.box("WRONG-2026")
+
+    assert "10 credits available" in said
+    assert "left after this purchase" not in said
+    assert "10 credits too few" in said
+    assert "10 credits too few" in wrong
+    assert "This code can't be used" in wrong
+
+
+def test_the_last_day_is_said_and_not_the_day_after(buyer, code):
+    last = timezone.localdate() + timedelta(days=30)
+    day = date_format(last, "DATE_FORMAT")
+    sell_as_training(buyer.course.product, credits=20, access_until=last)
+
+    before = words(buyer.page())
+    buyer.box(TEXT)
+    buyer.confirm()
+    mine = text_of(buyer.client.get(reverse("training_credits:my-training")))
+
+    assert f"until {day}." in before
+    assert f"until {day}." in words(buyer.page())
+    assert day in words(mine)
+
+
+def test_my_training_says_what_is_open_by_other_means(buyer, code):
+    everything = Range.objects.create(name="All", includes_all_products=True)
+    plan = make_training(kind=Kind.PLAN, plan_content=everything, access_days=365)
+    place_order(buyer.user, (plan.product, 1))
+    place_order(buyer.user, (buyer.course.product, 1))
+
+    page = words(text_of(buyer.client.get(reverse("training_credits:my-training"))))
+
+    assert "From " not in page
+    assert page.count(date_format(timezone.localdate(), "DATE_FORMAT")) == 2

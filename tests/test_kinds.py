@@ -230,6 +230,9 @@ BAD_TERMS = [
     pytest.param(
         {"credits": None, "credit_only": True}, "credits", id="only nothing pays"
     ),
+    pytest.param({"access_until": date.max}, "access_until", id="the last of days"),
+    pytest.param({"access_from": date.max}, "access_from", id="begins never"),
+    pytest.param({"access_from": date.min}, "access_from", id="the first of days"),
 ]
 
 

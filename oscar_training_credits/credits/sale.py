@@ -48,7 +48,7 @@ def refusal_again(standing: Standing) -> str:
         return ""
     if standing.ends_at is None:
         return _("You have this already, without an end.")
-    end = wording.day_of(standing.ends_at)
+    end = wording.last_day(standing.ends_at)
     text = _("You have this until %(end)s. It can be bought again after that.")
     return text % {"end": end}
 

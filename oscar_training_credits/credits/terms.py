@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 if TYPE_CHECKING:
     from .models import TrainingProduct
@@ -22,9 +23,9 @@ LONGEST_ACCESS = 36_500
 class Kind(models.TextChoices):
     """What buying it opens."""
 
-    COURSE = "course", _("Course")
-    PATH = "path", _("Path")
-    PLAN = "plan", _("Plan")
+    COURSE = "course", gettext_lazy("Course")
+    PATH = "path", gettext_lazy("Path")
+    PLAN = "plan", gettext_lazy("Plan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +96,18 @@ def end_of(day: date) -> datetime:
     return start_of(day + timedelta(days=1))
 
 
+def is_far_away(day: date | None) -> bool:
+    """Tell whether a day is more than a hundred years from now, either way."""
+    if day is None:
+        return False
+    today = timezone.localdate(timezone=timezone.get_default_timezone())
+    return abs((day - today).days) > LONGEST_ACCESS
+
+
+def far_away_text() -> str:
+    return _("That is more than 100 years away.")
+
+
 def check_terms(terms: Terms, *, product: Any = None) -> None:
     """Refuse terms that make no sense, each with the message at the field to mend.
 
@@ -113,6 +126,10 @@ def _errors(terms: Terms, product: Any) -> Iterator[tuple[str, Any]]:
         yield "credits", _("Say how many credits it costs: it is credit-only.")
     if terms.access_days and terms.access_until:
         yield "access_days", _("Choose days of access or a last day, not both.")
+    for name in ("access_from", "access_until"):
+        if is_far_away(getattr(terms, name)):
+            yield name, far_away_text()
+            return
     first, last = terms.access_from, terms.access_until
     if first and last and first > last:
         yield "access_until", _("The last day of access is before the first.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from django.utils import timezone
@@ -22,6 +22,11 @@ def amount_text(credits: int) -> str:
 def day_of(moment: datetime) -> str:
     """Return the day of a moment in the active language and time zone."""
     return date_format(timezone.localtime(moment), "DATE_FORMAT")
+
+
+def last_day(moment: datetime) -> str:
+    """Return the last day of what ends at a moment: at midnight, the day before."""
+    return day_of(moment - timedelta.resolution)
 
 
 def in_words(credits: int) -> str:

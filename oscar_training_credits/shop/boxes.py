@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,7 +21,7 @@ from ..credits.models import TrainingProduct
 from ..credits.quoting import CodeQuote, Item, Quote
 from ..credits.refusals import public_text
 from . import express, flash, shown
-from .orders import needs_code
+from .orders import end_of_codes, needs_code
 from .quotes import quote_of
 from .training import takes_part, training_of, trainings_of
 
@@ -93,7 +94,12 @@ def basket_box(basket: Any, *, total: Any = None) -> BasketBox | None:
 
 def notes_on(basket: Any) -> list[AlreadyRow]:
     """Return what the owner of `basket` is told before they pay for its training."""
-    return [*already_yours(basket), *bought_twice(basket), *several_places(basket)]
+    return [
+        *already_yours(basket),
+        *bought_twice(basket),
+        *several_places(basket),
+        *ends_with_codes(basket),
+    ]
 
 
 def already_yours(basket: Any) -> list[AlreadyRow]:
@@ -111,8 +117,13 @@ def already_yours(basket: Any) -> list[AlreadyRow]:
     mine = [each for each in trainings if each.product_id not in several]
     held = access.standings(basket.owner, mine)
     again = sale.refusals_again(basket.owner, mine)
+    ends = code_ends(basket)
     notes = {
-        each: again.get(each.pk) or already_note(each, held.get(each.pk, STRANGER))
+        each: again.get(each.pk)
+        or already_note(
+            each, held.get(each.pk, STRANGER), until=ends.get(each.product_id)
+        )
+        or path_note(each, basket.owner)
         for each in mine
     }
     return [
@@ -120,6 +131,31 @@ def already_yours(basket: Any) -> list[AlreadyRow]:
         for training, note in notes.items()
         if note
     ]
+
+
+def ends_with_codes(basket: Any) -> list[AlreadyRow]:
+    """Return what is said of training that ends when the code ends that pays for it."""
+    text = _("Access to it ends on %(end)s, when the code does.")
+    now, ends = timezone.now(), code_ends(basket)
+    rows = []
+    for training in trainings_of(basket):
+        if not (end := ends.get(training.product_id)):
+            continue
+        period = foreseen(training, STRANGER, at=now, until=end)
+        if period is None or period.ends_at == end:
+            note = text % {"end": wording.last_day(end)}
+            rows.append(AlreadyRow(training.product.get_title(), note))
+    return rows
+
+
+def code_ends(basket: Any) -> dict[Any, datetime]:
+    """Return when access ends with the code that pays for it, by the product's key."""
+    quote = quote_of(basket)
+    ends = {
+        line.product_id: end_of_codes(quote, line_id=line.pk)
+        for line in basket.all_lines()
+    }
+    return {product_id: end for product_id, end in ends.items() if end}
 
 
 def bought_twice(basket: Any) -> list[AlreadyRow]:
@@ -196,6 +232,7 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         "state": state,
         "codes": code_rows(state.quote),
         "notice": notice(state.quote),
+        "useless": useless_text(state),
         "answer": answer,
         "is_open": is_open,
         # Where the focus goes: to the answer, or to the control that comes next.
@@ -208,6 +245,20 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         before = shown.Shown(state.basket.pk, state.quote.credits, shown.NO_MONEY)
         context |= {"shown_name": shown.FIELD, "shown": shown.write(before)}
     return context
+
+
+def useless_text(state: express.PurchaseState) -> str:
+    """Return why the applied codes gain nothing, where another one would."""
+    end = end_of_codes(state.quote)
+    if end is None or state.gain or state.refusal:
+        return ""
+    if foreseen(state.training, state.standing, at=timezone.now()) is None:
+        return ""
+    text = _(
+        "Access that this code pays for ends on %(end)s, so it would gain you nothing."
+        " Remove it, and ask your learning administrator for a new code."
+    )
+    return text % {"end": wording.last_day(end)}
 
 
 def _is_personal(source: Any, request: Any) -> bool:
@@ -261,24 +312,27 @@ def path_note(training: TrainingProduct, learner: Any) -> str:
     ) % {"count": count, "total": len(courses)}
 
 
-def already_note(training: TrainingProduct, standing: Standing) -> str:
+def already_note(
+    training: TrainingProduct, standing: Standing, *, until: datetime | None = None
+) -> str:
     """Return what a learner is told who is about to buy what they have.
 
-    Empty for those who have no access, now or to come.
+    Empty for those who have no access, now or to come. With `until` what they buy
+    ends then at the latest.
     """
     if standing.starts_at is None:
         return ""
-    gain = foreseen(training, standing, at=timezone.now())
+    gain = foreseen(training, standing, at=timezone.now(), until=until)
     if gain is None:
-        return _("You have access to this already. Buying it again adds nothing.")
+        return _("You have access to this already. Buying it adds nothing.")
     if standing.ends_at is None or gain.starts_at != standing.ends_at:
         return ""
-    end = wording.day_of(standing.ends_at)
+    end = wording.last_day(standing.ends_at)
     if gain.ends_at is None:
-        text = _("You have access until %(end)s. Bought again, it has no end.")
+        text = _("You have access until %(end)s. Buying this, it has no end.")
         return text % {"end": end}
-    text = _("You have access until %(end)s. Bought again, it lasts until %(new)s.")
-    return text % {"end": end, "new": wording.day_of(gain.ends_at)}
+    text = _("You have access until %(end)s. Buying this, it lasts until %(new)s.")
+    return text % {"end": end, "new": wording.last_day(gain.ends_at)}
 
 
 def login_url(page: str) -> str:

@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from oscar.apps.checkout.utils import CheckoutSessionData
 from oscar.core.loading import get_class, get_model
 
-from ..credits import access, sale
+from ..credits import access, sale, wording
 from ..credits.access import Standing
 from ..credits.applying import apply_code, remove_code, unknown
 from ..credits.giving import Period, foreseen
@@ -28,7 +28,7 @@ from ..credits.throttling import Asker
 from ..exceptions import CreditCodeRefused, PurchaseRefused
 from .exceptions import OrderRefused
 from .kinds import find_voucher
-from .orders import end_of_codes, needs_code, placed_order, price_changed
+from .orders import end_of_codes, placed_order, price_changed
 from .quotes import items_of, quote_of
 from .shown import Shown
 
@@ -187,20 +187,38 @@ def confirm(training: TrainingProduct, *, request: Any, before: Shown | None) ->
         text = _("You have access already, so nothing was taken.")
         raise PurchaseRefused(sale.obstacle(training) or state.refusal or text)
     if state.basket is None:
-        raise PurchaseRefused(_("Enter a code first."))
+        raise PurchaseRefused(needs_a_code())
     basket = state.basket
     basket.strategy = request.strategy
     refuse_unavailable(training, strategy=request.strategy)
     if not state.is_payable:
-        shortage = state.quote.shortage()
-        raise PurchaseRefused(
-            public_text(shortage) if shortage else needs_code(state.quote)
-        )
+        refusals = [state.quote.shortage(), *(code.refusal for code in state.codes)]
+        refusal = next(filter(None, refusals), None)
+        raise PurchaseRefused(public_text(refusal) if refusal else needs_a_code())
     if before is None or before.basket_id != basket.pk:
         raise PurchaseRefused(price_changed())
     if state.quote.credits > before.credits:
         raise PurchaseRefused(price_changed())
     return ExpressPlacement(request).place(basket)
+
+
+def needs_a_code() -> str:
+    return _("Enter a code first.")
+
+
+def thanks(training: TrainingProduct, order: Any) -> str:
+    """Return what is said to who has just bought `training`."""
+    standing = access.standing(order.user, training)
+    if standing.is_to_come and standing.starts_at:
+        text = _(
+            "Thank you. Your access begins on %(day)s. Your order number is %(number)s."
+        )
+        return text % {
+            "day": wording.day_of(standing.starts_at),
+            "number": order.number,
+        }
+    text = _("Thank you. You have access now. Your order number is %(number)s.")
+    return text % {"number": order.number}
 
 
 def confirmed_before(before: Shown, learner: Any) -> Any:

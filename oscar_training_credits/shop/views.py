@@ -198,9 +198,7 @@ class ExpressConfirmView(ExpressView):
         order = express.confirm(
             self.training, request=request, before=shown.read(request.POST)
         )
-        return _("Thank you. You have access now. Your order number is %(number)s.") % {
-            "number": order.number
-        }
+        return express.thanks(self.training, order)
 
 
 class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
@@ -213,10 +211,12 @@ class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         holdings = access.holdings(self.request.user)
         links = content_links(holdings)
+        # What was bought to begin later may be open by a plan or a path meanwhile.
+        by_any = access.standings(self.request.user, holdings)
         rows = [
             {
                 "title": training.product.get_title(),
-                "standing": standing,
+                "standing": by_any.get(training.pk, standing),
                 "link": self.elsewhere(links.get(training.pk)),
             }
             for training, standing in holdings.items()

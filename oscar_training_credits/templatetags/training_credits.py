@@ -5,6 +5,7 @@ The tags compute nothing: each asks one function and renders one small template.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -38,6 +39,12 @@ register = template.Library()
 def in_credits(credits: int | None) -> str:
     """Put a number of credits into the site's own words: “20 credits”."""
     return wording.in_words(credits or 0)
+
+
+@register.filter
+def last_day(moment: datetime | None) -> str:
+    """Return the last day of what ends at `moment`: at midnight, the day before."""
+    return wording.last_day(moment) if moment else ""
 
 
 @register.simple_tag

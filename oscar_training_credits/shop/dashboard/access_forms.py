@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 
 from ...credits.giving import LONGEST_REASON
 from ...credits.models import Access, TrainingProduct
-from ...credits.terms import LONGEST_ACCESS, end_of
+from ...credits.terms import end_of, far_away_text, is_far_away
 from .staff_pages import learner_matches, training_matches
 
 STATES: dict[str, tuple[Any, Callable[[datetime], Q]]] = {
@@ -99,8 +99,8 @@ class LastDayField(forms.DateField):
         today = timezone.localdate(timezone=timezone.get_default_timezone())
         if day < today:
             raise ValidationError(_("This day is over. Choose today or a later one."))
-        if day > today + timedelta(days=LONGEST_ACCESS):
-            raise ValidationError(_("That is more than 100 years away."))
+        if is_far_away(day):
+            raise ValidationError(far_away_text())
         return day
 
 
