@@ -5,7 +5,12 @@ from .credits.applying import read_code
 from .credits.auditing import Finding, lapsed_holds
 from .credits.codes import find as find_code
 from .credits.deliveries import AccessNews, deliver_due
-from .credits.giving import end_access, extend_access, give_access
+from .credits.giving import (
+    bring_forward,
+    end_access,
+    extend_access,
+    give_access,
+)
 from .credits.issuing import IssuedCode, add_grant, issue_code, issue_codes, set_state
 from .credits.models import (
     Access,
@@ -57,6 +62,7 @@ __all__ = [
     "add_grant",
     "asker_of",
     "audit",
+    "bring_forward",
     "cancel_lines",
     "deliver_due",
     "end_access",

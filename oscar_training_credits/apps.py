@@ -10,7 +10,12 @@ class TrainingCreditsConfig(AppConfig):
     verbose_name = _("Training credits: shop")
 
     def ready(self) -> None:
-        from django.db.models.signals import post_save, pre_save
+        from django.db.models.signals import (
+            m2m_changed,
+            post_delete,
+            post_save,
+            pre_save,
+        )
         from oscar.apps.order import signals
         from oscar.core.loading import get_model
 
@@ -23,6 +28,22 @@ class TrainingCreditsConfig(AppConfig):
         signals.order_line_status_changed.connect(
             receivers.line_status_changed, dispatch_uid="training_credits.order_line"
         )
+        Range = get_model("offer", "Range")
+        for change, parts in {
+            post_save: (Range,),
+            post_delete: (Range.included_products.through,),
+            m2m_changed: (
+                Range.excluded_products.through,
+                Range.classes.through,
+                Range.included_categories.through,
+            ),
+        }.items():
+            for part in parts:
+                change.connect(
+                    receivers.range_changed,
+                    sender=part,
+                    dispatch_uid="training_credits.range",
+                )
         StockRecord = get_model("partner", "StockRecord")
         pre_save.connect(
             history.price_changing,

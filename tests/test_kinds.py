@@ -657,3 +657,103 @@ def test_access_that_has_not_begun_is_to_come(learner):
     standing = access.standing(learner, course)
     assert standing.is_to_come
     assert not standing.has_access
+
+
+# What waits for a plan or a path that does not open it any more
+
+
+@pytest.fixture
+def besides(learner, plan, courses):
+    """Access to a course that was bought besides a plan, to begin when that ends."""
+    Access.objects.all().delete()
+    sell_as_training(
+        plan.product, kind=Kind.PLAN, plan_content=plan.plan_content, access_days=365
+    )
+    place_order(learner, (plan.product, 1))
+    place_order(learner, (courses[1].product, 1))
+    row = Access.objects.get(training=courses[1])
+    assert row.starts_at > datetime.now(UTC)
+    return row
+
+
+LOSSES = {
+    "the range is without it": lambda plan, course: plan.plan_content.remove_product(
+        course.product
+    ),
+    "the plan has another range": lambda plan, course: sell_as_training(
+        plan.product,
+        kind=Kind.PLAN,
+        plan_content=Range.objects.create(name="Another"),
+        access_days=365,
+    ),
+}
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES)
+def test_a_course_begins_that_its_plan_has_lost(
+    besides, learner, plan, courses, lose, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        lose(plan, courses[1])
+
+    besides.refresh_from_db()
+    assert besides.starts_at <= datetime.now(UTC)
+    assert seen(learner, courses[1:]) == [
+        True,
+        lose is LOSSES["the range is without it"],
+    ]
+    (change,) = besides.changes.all()
+    assert "does not open it any more" in change.reason
+
+
+def test_a_course_waits_while_its_plan_still_opens_it(besides, learner, plan, courses):
+    plan.plan_content.remove_product(courses[2].product)
+
+    assert api.bring_forward() == 0
+    begins = besides.starts_at
+    besides.refresh_from_db()
+    assert besides.starts_at == begins
+
+
+def test_a_course_that_its_plan_has_lost_waits_for_the_path_that_opens_it(
+    besides, learner, plan, path, courses
+):
+    end = datetime.now(UTC) + 30 * DAY
+    api.give_access(learner, path, reason="A guest.", until=end)
+    sell_as_training(path.product, kind=Kind.PATH, path_courses=tuple(courses[:2]))
+    plan.plan_content.remove_product(courses[1].product)
+
+    assert [api.bring_forward(), api.bring_forward()] == [1, 0]
+    besides.refresh_from_db()
+    assert besides.starts_at == end
+
+
+def test_a_course_that_its_plan_has_lost_waits_for_its_first_day(
+    besides, learner, plan, courses
+):
+    first = date.today() + 9 * DAY  # noqa: DTZ011
+    sell_as_training(courses[1].product, credits=20, access_from=first)
+    plan.plan_content.remove_product(courses[1].product)
+
+    api.bring_forward()
+
+    besides.refresh_from_db()
+    assert besides.starts_at == besides.training.opens_at
+
+
+def test_what_was_to_follow_a_lost_course_follows_it_still(learner, plan, courses):
+    terms = {"credits": 20, "access_days": 90}
+    sell_as_training(courses[1].product, **terms)
+    sell_as_training(
+        plan.product, kind=Kind.PLAN, plan_content=plan.plan_content, access_days=365
+    )
+    for product in (plan.product, courses[1].product, courses[1].product):
+        place_order(learner, (product, 1))
+    plan.plan_content.remove_product(courses[1].product)
+
+    assert api.bring_forward() == 1
+
+    first, second = Access.objects.filter(training=courses[1]).order_by("starts_at")
+    assert first.starts_at <= datetime.now(UTC)
+    assert second.starts_at == first.ends_at
+    assert second.ends_at - second.starts_at == 90 * DAY

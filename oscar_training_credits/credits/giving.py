@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +23,7 @@ from ..exceptions import CauseReused, NothingGained
 from . import access, deliveries
 from .access import Standing, end_of_run
 from .models import Access, AccessChange, Place, TrainingProduct
+from .terms import Kind
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -280,6 +281,41 @@ def end_access_of(
         _end(given, at, reason=_("Its purchase was refunded or cancelled."))
         ended.append(given.order_line_id)
     return tuple(filter(None, ended))
+
+
+def bring_forward() -> int:
+    """Let access begin that was to follow what opens it no longer; return how many.
+
+    A course bought besides a plan begins when the plan ends. If the plan's range, or
+    a path's list, loses the course, the learner would wait for nothing. Safe to repeat.
+    """
+    now = timezone.now()
+    before = Access.objects.filter(
+        learner=OuterRef("learner"),
+        ends_at=OuterRef("starts_at"),
+        training__kind__in=(Kind.PATH, Kind.PLAN),
+    )
+    waiting = Access.objects.filter(Exists(before), starts_at__gt=now).order_by("pk")
+    return sum(_bring_forward(row, at=now) for row in waiting)
+
+
+@transaction.atomic
+def _bring_forward(row: Access, *, at: datetime) -> bool:
+    row = _locked(row)
+    opening = access.grounds(row.learner, [row.training])[row.training_id]
+    earlier = [each for each in opening if each.starts_at < row.starts_at]
+    end = end_of_run(earlier, at=max(at, row.training.opens_at or at))
+    if end is None or end >= row.starts_at:
+        return False
+    former_end, sooner = row.ends_at, end - row.starts_at
+    period = _moved(row, sooner)
+    row.starts_at, row.ends_at = period.starts_at, period.ends_at
+    row.save(update_fields=["starts_at", "ends_at"])
+    reason = _("What it was to follow does not open it any more.")
+    _change(row, former_end=former_end, reason=reason, by=None)
+    if former_end:
+        _move_followers(row, after=former_end, by_time=sooner, reason=reason, by=None)
+    return True
 
 
 def _begin(

@@ -1,4 +1,4 @@
-"""What happens in the shop that gives credits back."""
+"""What happens in the shop that gives credits back, or takes content from plans."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from ..conf import settings
+from ..credits import giving
 from ..credits.refunding import LONGEST_CAUSE
 from ..exceptions import CauseReused
 from .refunds import add_note, cancel_lines
@@ -35,6 +37,11 @@ def line_status_changed(
     """Give a line's credits back if its new status says so."""
     if new_status in settings.REFUND_STATUSES:
         cancel(line.order, [line], cause=f"line:{line.pk}:{new_status}")
+
+
+def range_changed(sender: Any, **kwargs: Any) -> None:
+    """Let nobody wait for the end of a plan that does not open the course any more."""
+    transaction.on_commit(giving.bring_forward, robust=True)
 
 
 def cancel(order: Any, lines: Iterable[Any], *, cause: str) -> None:

@@ -11,6 +11,7 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
+from ..credits import giving
 from ..credits.models import ParkedPrice, PathCourse, TrainingProduct
 from ..credits.terms import Terms, check_terms
 from .history import changes_by, record_terms
@@ -118,6 +119,8 @@ def sell_as_training(
         training.refresh_from_db(fields=list(new.plain()))
     if old.path_courses != new.path_courses:
         list_courses(training, new.path_courses)
+    if _opens_less(old, new):
+        transaction.on_commit(giving.bring_forward, robust=True)
     remember(product, training)
     records = product.stockrecords.select_for_update().order_by("pk")
     with changes_by(by):
@@ -143,6 +146,11 @@ def sell_no_longer_as_training(product: Any) -> None:
         restore_prices(product.stockrecords.select_for_update().order_by("pk"))
         training.delete()
     remember(product, None)
+
+
+def _opens_less(old: Terms, new: Terms) -> bool:
+    opened = (old.plan_content, old.path_courses)
+    return any(opened) and opened != (new.plan_content, new.path_courses)
 
 
 def refuse_listed(product: Any) -> None:

@@ -23,8 +23,9 @@ class Command(BaseCommand):
             "--release-holds",
             action="store_true",
             help=(
-                "first give back the credits of holds that have lapsed, and settle"
-                " what was paid for orders that were cut off"
+                "first give back the credits of holds that have lapsed, settle what"
+                " was paid for orders that were cut off, and let access begin that"
+                " waits for nothing any more"
             ),
         )
 
@@ -66,4 +67,14 @@ class Command(BaseCommand):
                     settled,
                 )
                 % settled
+            )
+        if begun := api.bring_forward():
+            self.stdout.write(
+                ngettext(
+                    "Let %d access begin: what it was to follow does not open it.",
+                    "Let %d accesses begin: what they were to follow does not open"
+                    " them.",
+                    begun,
+                )
+                % begun
             )
