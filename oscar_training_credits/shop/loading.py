@@ -45,6 +45,10 @@ MIXINS = {
         "OrderDetailView",
     ): "dashboard.orders.DashboardOrderMixin",
     ("dashboard.orders.views", "OrderListView"): "order_pages.OrderListMixin",
+    (
+        "dashboard.ranges.views",
+        "RangeDeleteView",
+    ): "dashboard.ranges.RangeDeleteViewMixin",
     ("offer.applicator", "Applicator"): "basket.ApplicatorMixin",
     ("order.utils", "OrderCreator"): "orders.OrderCreatorMixin",
     ("order.utils", "OrderDispatcher"): "order_pages.OrderDispatcherMixin",
