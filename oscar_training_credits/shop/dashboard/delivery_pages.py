@@ -18,6 +18,7 @@ from django.views.generic import View
 from django_tables2 import A, Column, TemplateColumn
 
 from ...conf import settings
+from ...converters import number_in
 from ...credits import deliveries
 from ...credits.deliveries import Result
 from ...credits.models import Delivery
@@ -161,8 +162,8 @@ class TryAgainView(StaffPageMixin, View):
     def post(self, request: Any) -> HttpResponse:
         if not settings.ACCESS_GRANTER:
             messages.error(request, _("The site has no granter, so nothing is sent."))
-        elif (pk := request.POST.get("delivery", "")).isdecimal():
-            self.try_one(int(pk))
+        elif (pk := number_in(request.POST.get("delivery", ""))) is not None:
+            self.try_one(pk)
         elif "all" in request.POST:
             self.try_all()
         query = request.GET.urlencode()
