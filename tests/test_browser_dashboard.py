@@ -13,6 +13,7 @@ from oscar_training_credits.test.factories import make_learner, make_training
 
 from . import granters
 from .granters import granter
+from .orders import place_order
 from .test_browser import WAYS, assert_accessible
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,6 +86,17 @@ def test_staff_give_extend_and_end_access(page):
     page.goto("/training/dashboard/access/?state=ended")
     page.get_by_role("link", name="Lee Learner").wait_for()
     assert_ours_is_accessible(page)
+
+
+def test_the_way_from_an_order_to_its_access_has_a_line_of_its_own(page):
+    learner = make_learner()
+    order = place_order(learner, (make_training("Security").product, 1))
+    page.goto(f"/shop/dashboard/orders/{order.number}/")
+
+    link = page.get_by_role("link", name="Access to Security").bounding_box()
+    panel = page.get_by_role("heading", name="With selected lines").bounding_box()
+
+    assert link["y"] + link["height"] < panel["y"]
 
 
 def test_staff_try_again(page, with_granter):
