@@ -44,7 +44,10 @@ MIXINS = {
         "dashboard.orders.views",
         "OrderDetailView",
     ): "dashboard.orders.DashboardOrderMixin",
-    ("dashboard.orders.views", "OrderListView"): "order_pages.OrderListMixin",
+    (
+        "dashboard.orders.views",
+        "OrderListView",
+    ): "dashboard.orders.DashboardOrderListMixin",
     (
         "dashboard.ranges.views",
         "RangeDeleteView",
