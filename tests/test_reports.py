@@ -18,6 +18,7 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
+from .editors import Editor
 from .orders import place_order
 from .pages import make_course
 from .shop import text_of, words
@@ -193,6 +194,13 @@ def test_the_home_counts_training_products(client, course):
     assert "1 Training product" in words(home)
     assert reverse("training_credits_products") in home
     assert reverse("training_credits_changes") in home
+
+
+def test_the_editors_of_the_sandbox_see_them():
+    home = text_of(Editor().client.get(reverse("wagtailadmin_home")))
+
+    for name in ("products", "usage", "changes"):
+        assert reverse(f"training_credits_{name}") in home
 
 
 def test_a_group_can_be_given_the_permissions():
