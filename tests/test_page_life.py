@@ -577,6 +577,28 @@ def test_an_editor_can_go_back_to_what_the_page_had_before_the_shop_changed_it(
     assert terms_of(course.product) == (20, False, None)
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("-1", "Ensure this value is greater than or equal to 1."),
+        ("0", "Ensure this value is greater than or equal to 1."),
+        ("9" * 30, "Ensure this value is less than or equal to 1000000."),
+        ("a few", "Enter a whole number."),
+        ("", "Say how many credits it costs: it is credit-only."),
+    ],
+)
+@pytest.mark.parametrize("credit_only", [True, False])
+def test_one_thing_is_said_of_what_it_costs(editor, course, typed, said, credit_only):
+    ticked = {"credit_only": "on"} if credit_only else {}
+
+    response = editor.publish(course, credits=typed, **ticked)
+
+    if typed or credit_only:
+        assert complaints(response)["credits"] == [said]
+    else:
+        assert response.status_code == 302
+
+
 # Making a product in the page editor
 
 
