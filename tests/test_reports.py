@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-from datetime import date
+from datetime import date, datetime
+from datetime import timezone as datetime_timezone
 
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from oscar_training_credits.credits.models import TermsChange
 from oscar_training_credits.shop.training import sell_as_training
 from oscar_training_credits.test.factories import (
     make_code,
@@ -177,6 +180,67 @@ def test_every_report_can_be_exported(client, course, name, export):
 
     assert response.status_code == 200
     assert b"".join(response)
+
+
+@pytest.mark.parametrize("export", ["csv", "xlsx"])
+@pytest.mark.parametrize("name", ["products", "usage", "changes"])
+def test_an_exported_file_has_a_name_of_its_own(client, course, name, export):
+    disposition = report(client, name, export=export)["Content-Disposition"]
+
+    today = timezone.localdate().isoformat()
+    assert f'filename="training-{name}-{today}.{export}"' in disposition
+
+
+def test_exported_products_are_in_words(client):
+    make_training("Secure", price="240.00", credits=20, access_days=90)
+    make_training("Closed", price=None, credits=35, credit_only=True)
+
+    second, first = rows(report(client, "products", export="csv", ordering="title"))
+
+    assert first == {
+        "Product": "Secure",
+        "UPC": first["UPC"],
+        "Kind": "Course",
+        "Credits": "20",
+        "Credit-only": "No",
+        "Price in money": "240.00",
+        "Currency": "GBP",
+        "Live page": "No",
+        "Days of access": "90",
+        "Access from": "",
+        "Access until": "",
+    }
+    assert (second["Credit-only"], second["Price in money"]) == ("Yes", "")
+    assert second["Currency"] == ""
+
+
+@pytest.mark.parametrize(
+    ("first_name", "name"), [("Eve", "Eve Editor"), ("", "boss")], ids=["name", "none"]
+)
+def test_exported_changes_are_in_words(client, settings, first_name, name):
+    settings.TIME_ZONE = "Asia/Tokyo"
+    last_name = "Editor" if first_name else ""
+    boss = make_learner(username="boss", first_name=first_name, last_name=last_name)
+    product = make_product("Course")
+    sell_as_training(product, credits=20, by=boss)
+    sell_as_training(product, credits=20, access_days=90, by=boss)
+    change = TermsChange.objects.latest("pk")
+    moment = datetime(2026, 11, 26, 20, 15, 30, 999, tzinfo=datetime_timezone.utc)
+    TermsChange.objects.filter(pk=change.pk).update(changed_at=moment)
+
+    found = rows(report(client, "changes", export="csv"))
+    shown = words(text_of(report(client, "changes")))
+
+    [last] = [row for row in found if row["What"] == "days of access"]
+    assert last == {
+        "Product": "Course",
+        "What": "days of access",
+        "From": "",
+        "To": "90",
+        "By": name,
+        "When": "2026-11-27 05:15:30",
+    }
+    assert f"days of access 90 {name}" in shown
 
 
 def test_reports_are_for_those_who_may_see_them():

@@ -25,10 +25,10 @@ from ..terms import (
 )
 
 
-class CountField(models.PositiveIntegerField):
+class CountField(models.PositiveIntegerField):  # type: ignore[type-arg]
     """A number from 1 on, of which forms say so, and not that it begins with 0."""
 
-    def formfield(self, **kwargs: Any) -> Any:  # type: ignore[override]
+    def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"min_value": 1, **kwargs})
 
     def deconstruct(self) -> Any:
