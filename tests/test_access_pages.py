@@ -13,6 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from oscar_training_credits import api, navigation
 from oscar_training_credits.credits import deliveries, giving
@@ -168,6 +169,14 @@ def test_staff_find_the_access_of_an_order(staff, several, order, title):
     assert titles(rows(page)) == [title]
     link = reverse("dashboard:order-detail", args=[several[order]])
     assert f'href="{link}"' in text_of(page)
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, "1 period"), (2, "2 periods")])
+def test_the_list_says_how_many_there_are(staff, learner, course, number, said):
+    for _each in range(number):
+        api.give_access(learner, course, reason="Goodwill")
+
+    assert f"{said} of access" in words(text_of(staff.get(LIST)))
 
 
 def test_a_row_says_who_what_until_when_and_from_where(staff, given):
@@ -387,6 +396,36 @@ def test_extending_can_not_shorten(staff, given, wrong, error):
     assert given.changes.count() == 1
 
 
+def test_moments_are_written_in_one_way(staff, given, with_granter):
+    api.extend_access(given, until=given.ends_at + DAY, reason="Goodwill")
+    given.refresh_from_db()
+    form = {"last_day": in_days(5), "reason": "A slip"}
+    extend = words(text_of(staff.post(address("extend", given), form)))
+    deliveries.deliver_due()
+    arrived = words(text_of(staff.get(DELIVERIES, {"state": "arrived"})))
+
+    end = date_format(timezone.localtime(given.ends_at), "DATETIME_FORMAT")
+    done = Delivery.objects.get().delivered_at
+    then = date_format(timezone.localtime(done), "DATETIME_FORMAT")
+
+    assert f"It lasts until {end} already." in extend
+    assert f"until {end} " in extend.partition("It lasts")[0]
+    assert f"Arrived {then}" in arrived
+
+
+FOLLOWS = "What begins when this ends begins that much later"
+
+
+def test_extending_says_what_moves_only_where_something_does(staff, given):
+    alone = text_of(staff.get(address("extend", given)))
+    later = api.give_access(given.learner, given.training, reason="Goodwill")
+
+    first = text_of(staff.get(address("extend", given)))
+    last = text_of(staff.get(address("extend", later)))
+
+    assert [FOLLOWS in page for page in (alone, first, last)] == [False, True, False]
+
+
 def test_what_somebody_else_extended_meanwhile_is_not_shortened(staff, given):
     """They are quicker, between the check of the form and the lock."""
     extend = giving.extend_access
@@ -506,7 +545,7 @@ def test_staff_try_all_again(staff, failed):
     answers += [staff.post(f"{AGAIN}?learner=lee", {"all": "1"}, follow=True)]
 
     texts = [words(text_of(answer)) for answer in answers]
-    assert "Arrived: 0. Failed: 1. Waiting: 2." in texts[0]
+    assert "Arrived: 0. Failed: 1. Not tried: 1." in texts[0]
     assert "All has arrived." in texts[1]
     assert answers[1].redirect_chain == [(f"{DELIVERIES}?learner=lee", 302)]
     assert not Delivery.objects.pending().exists()

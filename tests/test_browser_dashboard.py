@@ -5,17 +5,26 @@ from __future__ import annotations
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
+from oscar.apps.catalogue.categories import create_from_breadcrumbs
+from oscar.core.loading import get_model
 
 from oscar_training_credits import api
 from oscar_training_credits.credits import deliveries
 from oscar_training_credits.exceptions import DeliveryFailed
-from oscar_training_credits.test.factories import make_learner, make_training
+from oscar_training_credits.test.factories import (
+    make_learner,
+    make_product,
+    make_training,
+)
 
 from . import granters
 from .granters import granter
+from .orders import place_order
 from .test_browser import WAYS, assert_accessible
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+Range = get_model("offer", "Range")
 
 SIZES = {name: WAYS[name] for name in ("desktop", "phone")}
 
@@ -85,6 +94,55 @@ def test_staff_give_extend_and_end_access(page):
     page.goto("/training/dashboard/access/?state=ended")
     page.get_by_role("link", name="Lee Learner").wait_for()
     assert_ours_is_accessible(page)
+
+
+def test_the_way_from_an_order_to_its_access_has_a_line_of_its_own(page):
+    learner = make_learner()
+    order = place_order(learner, (make_training("Security").product, 1))
+    page.goto(f"/shop/dashboard/orders/{order.number}/")
+
+    link = page.get_by_role("link", name="Access to Security").bounding_box()
+    panel = page.get_by_role("heading", name="With selected lines").bounding_box()
+
+    assert link["y"] + link["height"] < panel["y"]
+
+
+def test_the_terms_of_a_product_are_those_of_its_kind(page):
+    product = make_product()
+    page.goto(f"/shop/dashboard/catalogue/products/{product.pk}/")
+    page.get_by_role("link", name="Training", exact=True).last.click()
+    kind = page.locator("#id_training-kind")
+    content, course = (
+        page.get_by_label("Content of the plan"),
+        page.get_by_label("Course 1"),
+    )
+
+    def seen():
+        return content.is_visible(), course.is_visible()
+
+    course_only = seen()
+    kind.select_option("plan")
+    plan = seen()
+    kind.select_option("path")
+    path = seen()
+
+    assert (course_only, plan, path) == ((False, False), (True, False), (False, True))
+
+
+def test_a_refused_term_is_shown_whatever_the_kind(page):
+    Range.objects.create(name="Everything", includes_all_products=True)
+    product = make_product()
+    product.categories.add(create_from_breadcrumbs("Courses"))
+    page.goto(f"/shop/dashboard/catalogue/products/{product.pk}/")
+    page.get_by_role("link", name="Training", exact=True).last.click()
+    page.locator("#id_training-kind").select_option("plan")
+    page.get_by_label("Content of the plan").select_option(label="Everything")
+    page.locator("#id_training-kind").select_option("course")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    page.get_by_role("link", name="Training", exact=True).last.click()
+
+    page.get_by_text("Only a plan has a range as its content.").wait_for()
 
 
 def test_staff_try_again(page, with_granter):

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
 import pytest
+from bs4 import BeautifulSoup
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import override
+from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
 from wagtail.models import GroupApprovalTask, Locale, Page, Workflow, WorkflowTask
 
@@ -27,7 +32,15 @@ from oscar_training_credits.test.factories import (
 )
 from sandbox.academy.models import CourseIndexPage, CoursePage
 
-from .editors import Editor, admin, chooser, complaints, streams, terms_of
+from .editors import (
+    Editor,
+    admin,
+    chooser,
+    complaints,
+    product_form,
+    streams,
+    terms_of,
+)
 from .pages import course_index, make_course
 from .racing import at_once
 from .shop import Learner, text_of, words
@@ -564,6 +577,28 @@ def test_an_editor_can_go_back_to_what_the_page_had_before_the_shop_changed_it(
     assert terms_of(course.product) == (20, False, None)
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("-1", "Ensure this value is greater than or equal to 1."),
+        ("0", "Ensure this value is greater than or equal to 1."),
+        ("9" * 30, "Ensure this value is less than or equal to 1000000."),
+        ("a few", "Enter a whole number."),
+        ("", "Say how many credits it costs: it is credit-only."),
+    ],
+)
+@pytest.mark.parametrize("credit_only", [True, False])
+def test_one_thing_is_said_of_what_it_costs(editor, course, typed, said, credit_only):
+    ticked = {"credit_only": "on"} if credit_only else {}
+
+    response = editor.publish(course, credits=typed, **ticked)
+
+    if typed or credit_only:
+        assert complaints(response)["credits"] == [said]
+    else:
+        assert response.status_code == 302
+
+
 # Making a product in the page editor
 
 
@@ -602,6 +637,98 @@ def test_a_product_for_credits_alone_is_made_without_a_price(editor, shop):
     editor.publish(page, product=made["result"]["id"], credits="20", credit_only="on")
 
     assert is_on_sale(page.product)
+
+
+@pytest.fixture
+def creation_form(editor, shop):
+    """What the window for a new product holds, as it opens."""
+
+    def opened():
+        window = json.loads(text_of(editor.client.get(chooser("choose"))))["html"]
+        return BeautifulSoup(window, "html.parser").select_one("#tab-create form")
+
+    return opened
+
+
+def chosen(form, name):
+    """Return the text of what a list of choices begins with."""
+    options = form.select(f"[name={name}] option[selected]")
+    return "".join(option.text.strip() for option in options)
+
+
+def test_a_product_made_by_an_editor_is_saved_in_the_dashboard(editor, shop, client):
+    client.force_login(make_learner(is_staff=True, is_superuser=True))
+    category = create_from_breadcrumbs("Courses")
+    made = create(editor, title="New", price="", category=category.pk, **shop)
+    product = Product.objects.get(pk=made["result"]["id"])
+    address = reverse("dashboard:catalogue-product", args=[product.pk])
+    form = product_form(text_of(client.get(address)))
+
+    response = client.post(address, {**form, "title": "Newer", "action": "save"})
+
+    assert response.status_code == 302
+    product.refresh_from_db()
+    assert product.title == "Newer"
+    assert list(product.categories.all()) == [category]
+
+
+def test_what_there_is_only_one_of_is_chosen_already(shop, creation_form):
+    create_from_breadcrumbs("Courses")
+
+    form = creation_form()
+
+    names = ("product_class", "category", "partner")
+    assert [chosen(form, name) for name in names] == ["Course", "Courses", "Us"]
+
+
+def test_of_several_categories_an_editor_chooses_one(editor, shop, creation_form):
+    create_from_breadcrumbs("Courses > Databases")
+
+    form = creation_form()
+    answer = create(editor, title="New", price="", **shop)
+
+    assert chosen(form, "category").strip("-") == ""
+    assert "\N{EN DASH} Databases" in form.text
+    assert "This field is required." in words(answer["htmlFragment"])
+    assert not Product.objects.exists()
+
+
+def test_a_shop_without_categories_asks_for_none(shop, creation_form):
+    assert "Category" not in creation_form().text
+
+
+def test_categories_take_no_query_each(shop, creation_form, django_assert_num_queries):
+    create_from_breadcrumbs("Courses > Databases")
+    creation_form()
+    with CaptureQueriesContext(connection) as few:
+        creation_form()
+    for number in range(8):
+        create_from_breadcrumbs(f"Courses > Databases > Volume {number}")
+
+    with django_assert_num_queries(len(few)):
+        creation_form()
+
+
+def test_the_chooser_names_the_page_that_sells_a_product(
+    editor, django_assert_num_queries
+):
+    course = make_course(make_product("On a page"))
+    draft = make_course(make_product("On a draft"))
+    draft.unpublish()
+    make_product("On none")
+    address = chooser("choose_results")
+
+    editor.client.get(address)
+    with CaptureQueriesContext(connection) as few:
+        shown = words(text_of(editor.client.get(address)))
+    for number in range(8):
+        make_course(make_product(f"More {number}"))
+
+    assert "Sold on the page" in shown
+    assert shown.count(course.title) == 1
+    assert draft.title not in shown.replace(course.title, "")
+    with django_assert_num_queries(len(few)):
+        editor.client.get(address)
 
 
 @pytest.mark.parametrize(

@@ -35,11 +35,12 @@ from .editors import (
     streams,
     terms_of,
 )
-from .pages import SECRET, course_index, make_course
+from .pages import SECRET, course_index, make_course, make_plan
 from .shop import Learner, text_of, words
 
 Product = get_model("catalogue", "Product")
 ProductClass = get_model("catalogue", "ProductClass")
+Range = get_model("offer", "Range")
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -640,6 +641,41 @@ def test_a_product_that_learners_have_access_to_is_not_deleted(staff):
 
     assert "“Django Foundations” can't be deleted" in words(text_of(response))
     assert Access.objects.get().training == training
+
+
+def delete_range(staff, content):
+    address = reverse("dashboard:range-delete", args=[content.pk])
+    assert staff.get(address).status_code == 200
+    return words(text_of(staff.post(address, follow=True)))
+
+
+def test_the_range_of_a_plan_is_not_deleted(staff):
+    everything = Range.objects.create(name="Everything", includes_all_products=True)
+    make_plan(make_product(), everything, credits=120)
+
+    page = delete_range(staff, everything)
+
+    assert "“Everything” can't be deleted, as it is in use: plan page “A plan”" in page
+    assert "Range deleted" not in page
+    assert Range.objects.filter(pk=everything.pk).exists()
+
+
+def test_the_range_of_a_code_is_not_deleted(staff):
+    courses = Range.objects.create(name="Courses")
+    make_code(100, label="ACME, spring", content=courses)
+
+    page = delete_range(staff, courses)
+
+    assert "“Courses” can't be deleted, as it is in use" in page
+    assert "credit code “ACME, spring”" in page
+    assert Range.objects.filter(pk=courses.pk).exists()
+
+
+def test_a_range_that_nothing_needs_is_deleted_as_before(staff):
+    courses = Range.objects.create(name="Courses")
+
+    assert "Range deleted" in delete_range(staff, courses)
+    assert not Range.objects.exists()
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "a book"])

@@ -670,12 +670,74 @@ def test_the_buyer_takes_a_place_in_one_click(line, training, buyer, order):
     assert "2 of 3 places are free." in page
 
 
-def test_a_buyer_who_has_it_already_takes_no_place(line, training, buyer):
+def test_a_buyer_who_has_it_already_takes_no_place(line, training, buyer, order):
+    assert "Take a place yourself" in words(order_page(buyer, order))
     place_order(buyer.user, (training.product, 1))
 
     take(buyer, line.training_places.get(number=1))
 
     assert states(line) == "fff"
+    assert "Take a place yourself" not in words(order_page(buyer, order))
+
+
+@pytest.mark.parametrize(
+    ("place", "has", "offered"),
+    [
+        ({"access_days": 30}, None, True),
+        ({"access_days": 30}, {}, False),
+        ({"access_days": 30}, {"until": 10}, True),
+        ({"ends": 20}, {"until": 10}, True),
+        ({"ends": 20}, {"until": 20}, False),
+        ({"ends": 20}, {"until": 30}, False),
+        ({"ends": -1}, None, False),
+        ({"starts": 10, "ends": 20}, {"until": 5}, True),
+        ({"starts": 10, "ends": 20}, {"until": 20}, False),
+    ],
+    ids=str,
+)
+def test_the_buyer_is_offered_a_place_that_gives_them_something(
+    line, training, buyer, order, place, has, offered
+):
+    moments = {"starts": "starts_at", "ends": "ends_at"}
+    now = datetime.now(UTC)
+    line.training_places.update(
+        **{
+            moments.get(name, name): now + days * DAY if name in moments else days
+            for name, days in place.items()
+        }
+    )
+    if has is not None:
+        until = now + has["until"] * DAY if has else None
+        api.give_access(buyer.user, training, until=until, reason="Pilot")
+
+    shown = "Take a place yourself" in words(order_page(buyer, order))
+    hurdle = places.offer_to(buyer.user, line.training_places.first()).hurdle
+
+    assert shown is offered
+    assert (hurdle is None) is offered
+
+
+HINTS = ("Give each learner a link of their own.", "Revoke a link that went astray")
+
+
+def test_what_to_do_with_links_is_said_once_as_long_as_there_are_any(
+    line, training, buyer, ann
+):
+    more = place_order(buyer.user, (training.product, 2)).lines.get()
+    mine = reverse("training_credits:my-training")
+
+    page = words(text_of(buyer.client.get(mine)))
+    assert [page.count(hint) for hint in HINTS] == [1, 1]
+    api.refund_order(line.order, cause="a")
+    page = words(text_of(buyer.client.get(mine)))
+    assert [page.count(hint) for hint in HINTS] == [1, 1]
+    assert page.count("No place is free any more.") == 1
+    api.cancel_lines([more], cause="b")
+
+    page = words(text_of(buyer.client.get(mine)))
+    assert [page.count(hint) for hint in HINTS] == [0, 0]
+    assert page.count("No place is free any more.") == 2
+    assert "0 of" not in page
 
 
 def test_the_buyer_sees_who_has_accepted(line, buyer, order, ann):

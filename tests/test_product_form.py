@@ -160,7 +160,12 @@ def test_a_plan_gets_its_range(staff):
     [
         ({"kind": "course", "credit_only": "on"}, "credits", "Say how many credits"),
         ({"kind": "course", "credits": "0"}, "credits", "greater than or equal to 1"),
-        ({"kind": "course", "credits": "-5"}, "credits", "greater than or equal to"),
+        ({"kind": "course", "credits": "-5"}, "credits", "greater than or equal to 1"),
+        (
+            {"kind": "course", "access_days": "-5"},
+            "access_days",
+            "greater than or equal to 1",
+        ),
         ({"kind": "course", "credits": "9" * 30}, "credits", "less than or equal to"),
         ({"kind": "course", "credits": "a few"}, "credits", "Enter a whole number."),
         ({"kind": "plan", "credits": "5"}, "plan_content", "Choose the range"),
@@ -190,6 +195,7 @@ def test_what_makes_no_sense_is_refused_at_its_field(staff, terms, field, messag
 
     assert response.status_code == 200
     assert message in errors(response)[field][0]
+    assert len(errors(response)[field]) == 1
     assert message in words(text_of(response))
     assert not TrainingProduct.objects.filter(product=product).exists()
     assert price_of(product) == Decimal("240.00")

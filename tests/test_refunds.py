@@ -963,26 +963,59 @@ def test_staff_see_until_when_expired_credits_will_live(staff, lapsed):
     assert "They have expired; they can be spent again until" in text_of(asked)
 
 
+def messages_in(response):
+    return [str(message) for message in response.context["messages"]]
+
+
 def test_staff_cancel_an_order_on_its_page(staff, code, order):
     page = words(text_of(staff.get(address(order))))
     assert "60 credits of this order can be given back." in page
     assert "A change of status to Cancelled gives them back at once." in page
 
-    staff.post(
+    done = staff.post(
         address(order),
         {"order_action": "change_order_status", "new_status": "Cancelled"},
+        follow=True,
     )
 
     assert code.balance() == 100
+    said = messages_in(done)
+    assert "Order status changed from 'Complete' to 'Cancelled'" in said[0]
+    assert said[1].startswith("60 credits given back to ACME, code ending 2026")
+    assert "3 places of Django Foundations were taken back." in said[1]
     assert_balanced()
+
+
+@pytest.mark.parametrize("text", [None, TEXT], ids=["money", "credits"])
+def test_staff_are_told_whose_access_a_cancelled_order_ended(
+    staff, code, learner, training, text
+):
+    order = place_order(learner, (training.product, 1), text=text)
+    form = {"order_action": "change_order_status", "new_status": "Cancelled"}
+
+    [_changed, said] = messages_in(staff.post(address(order), form, follow=True))
+
+    assert "Access has ended: Django Foundations." in said
+    assert ("20 credits given back" in said) is (text is not None)
+
+
+def test_a_status_that_gives_nothing_back_says_nothing_of_credits(
+    staff, code, order, settings
+):
+    settings.TRAINING_CREDITS_REFUND_STATUSES = []
+    form = {"order_action": "change_order_status", "new_status": "Cancelled"}
+
+    assert len(messages_in(staff.post(address(order), form, follow=True))) == 1
+    assert code.balance() == 40
 
 
 def test_staff_cancel_a_line_on_its_orders_page(staff, code, order, line):
     form = choice((line, 3), action="change_line_statuses")
 
-    staff.post(address(order), form | {"new_status": "Cancelled"})
+    done = staff.post(address(order), form | {"new_status": "Cancelled"}, follow=True)
 
     assert code.balance() == 100
+    assert messages_in(done)[1].startswith("60 credits given back to ACME")
 
 
 def test_staff_cancel_orders_in_the_list(staff, code, order):
@@ -992,9 +1025,10 @@ def test_staff_cancel_orders_in_the_list(staff, code, order):
         "new_status": "Cancelled",
     }
 
-    staff.post(reverse("dashboard:order-list"), form)
+    done = staff.post(reverse("dashboard:order-list"), form, follow=True)
 
     assert code.balance() == 100
+    assert messages_in(done)[1].startswith("60 credits given back to ACME")
 
 
 def test_an_order_for_money_has_no_button(staff, learner, training):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
-from datetime import date
+from datetime import date, datetime
+from datetime import timezone as datetime_timezone
 
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from oscar_training_credits.credits.models import TermsChange
 from oscar_training_credits.shop.training import sell_as_training
 from oscar_training_credits.test.factories import (
     make_code,
@@ -18,6 +21,7 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
+from .editors import Editor
 from .orders import place_order
 from .pages import make_course
 from .shop import text_of, words
@@ -178,6 +182,67 @@ def test_every_report_can_be_exported(client, course, name, export):
     assert b"".join(response)
 
 
+@pytest.mark.parametrize("export", ["csv", "xlsx"])
+@pytest.mark.parametrize("name", ["products", "usage", "changes"])
+def test_an_exported_file_has_a_name_of_its_own(client, course, name, export):
+    disposition = report(client, name, export=export)["Content-Disposition"]
+
+    today = timezone.localdate().isoformat()
+    assert f'filename="training-{name}-{today}.{export}"' in disposition
+
+
+def test_exported_products_are_in_words(client):
+    make_training("Secure", price="240.00", credits=20, access_days=90)
+    make_training("Closed", price=None, credits=35, credit_only=True)
+
+    second, first = rows(report(client, "products", export="csv", ordering="title"))
+
+    assert first == {
+        "Product": "Secure",
+        "UPC": first["UPC"],
+        "Kind": "Course",
+        "Credits": "20",
+        "Credit-only": "No",
+        "Price in money": "240.00",
+        "Currency": "GBP",
+        "Live page": "No",
+        "Days of access": "90",
+        "Access from": "",
+        "Access until": "",
+    }
+    assert (second["Credit-only"], second["Price in money"]) == ("Yes", "")
+    assert second["Currency"] == ""
+
+
+@pytest.mark.parametrize(
+    ("first_name", "name"), [("Eve", "Eve Editor"), ("", "boss")], ids=["name", "none"]
+)
+def test_exported_changes_are_in_words(client, settings, first_name, name):
+    settings.TIME_ZONE = "Asia/Tokyo"
+    last_name = "Editor" if first_name else ""
+    boss = make_learner(username="boss", first_name=first_name, last_name=last_name)
+    product = make_product("Course")
+    sell_as_training(product, credits=20, by=boss)
+    sell_as_training(product, credits=20, access_days=90, by=boss)
+    change = TermsChange.objects.latest("pk")
+    moment = datetime(2026, 11, 26, 20, 15, 30, 999, tzinfo=datetime_timezone.utc)
+    TermsChange.objects.filter(pk=change.pk).update(changed_at=moment)
+
+    found = rows(report(client, "changes", export="csv"))
+    shown = words(text_of(report(client, "changes")))
+
+    [last] = [row for row in found if row["What"] == "days of access"]
+    assert last == {
+        "Product": "Course",
+        "What": "days of access",
+        "From": "",
+        "To": "90",
+        "By": name,
+        "When": "2026-11-27 05:15:30",
+    }
+    assert f"days of access 90 {name}" in shown
+
+
 def test_reports_are_for_those_who_may_see_them():
     without = editor("access_admin")
     home = text_of(without.get(reverse("wagtailadmin_home")))
@@ -193,6 +258,13 @@ def test_the_home_counts_training_products(client, course):
     assert "1 Training product" in words(home)
     assert reverse("training_credits_products") in home
     assert reverse("training_credits_changes") in home
+
+
+def test_the_editors_of_the_sandbox_see_them():
+    home = text_of(Editor().client.get(reverse("wagtailadmin_home")))
+
+    for name in ("products", "usage", "changes"):
+        assert reverse(f"training_credits_{name}") in home
 
 
 def test_a_group_can_be_given_the_permissions():

@@ -22,6 +22,7 @@ from ..credits.models import TrainingProduct
 from ..credits.terms import Kind
 from ..credits.wording import in_words
 from ..shop.sale import create_product, new_product
+from .selling import live_page_title
 
 NO_CLASS = _(
     "The shop has no product type that needs no shipping and has no stock to count. "
@@ -69,14 +70,18 @@ class BaseProductChooseView(BaseChooseView):
 
     def get_object_list(self) -> QuerySet[Any]:
         products: QuerySet[Any] = self.model_class._default_manager.all()
-        return products.exclude(structure="parent").select_related(
-            "parent", "product_class", "parent__product_class"
+        return (
+            products.exclude(structure="parent")
+            .select_related("parent", "product_class", "parent__product_class")
+            .annotate(page_title=live_page_title("pk"))
         )
 
     @property
     def columns(self) -> list[Column]:
         kind = Column("kind", label=_("Product type"), accessor="get_product_class")
-        return [*super().columns, kind, Column("upc", label=_("UPC"), accessor="upc")]
+        upc = Column("upc", label=_("UPC"), accessor="upc")
+        page = Column("page", label=_("Sold on the page"), accessor="page_title")
+        return [*super().columns, kind, upc, page]
 
 
 class ProductChooseView(ChooseViewMixin, CreationFormMixin, BaseProductChooseView):
@@ -89,11 +94,20 @@ class ProductChooseResultsView(
     pass
 
 
+class CategoryField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    def label_from_instance(self, category: Any) -> str:
+        """Show the tree by depth: a category's whole path is a query for each."""
+        return "\N{EN DASH} " * (category.depth - 1) + str(category.name)
+
+
 class NewProductForm(forms.Form):
     """Makes a product without leaving the page editor; it is on sale once published."""
 
     title = forms.CharField(label=_("Title"), max_length=255)
     product_class: Any = forms.ModelChoiceField(None, label=_("Product type"))
+    category: Any = CategoryField(
+        None, label=_("Category"), help_text=_("Where the shop lists it.")
+    )
     partner: Any = forms.ModelChoiceField(
         None, label=_("Partner"), help_text=_("Who sells it.")
     )
@@ -113,10 +127,15 @@ class NewProductForm(forms.Form):
             requires_shipping=False, track_stock=False
         )
         partners = get_model("partner", "Partner")._default_manager.all()
+        categories = get_model("catalogue", "Category")._default_manager.all()
+        if categories.exists():
+            self._offer("category", categories.order_by("path"))
+        else:
+            del self.fields["category"]
         self._offer("product_class", classes.order_by("name"), lacking=NO_CLASS)
         self._offer("partner", partners.order_by("name"), lacking=NO_PARTNER)
 
-    def _offer(self, name: str, choices: QuerySet[Any], *, lacking: Any) -> None:
+    def _offer(self, name: str, choices: QuerySet[Any], *, lacking: Any = "") -> None:
         """Offer what there is; say what to do if there is nothing."""
         field: Any = self.fields[name]
         field.queryset = choices

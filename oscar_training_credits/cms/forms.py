@@ -52,6 +52,16 @@ class TrainingPageForm(WagtailAdminPageForm):
             if not self.is_draft:
                 self._refuse_rival()
 
+    def _update_errors(self, errors: ValidationError) -> None:
+        # A field that was refused is missing in the terms: no second error for that.
+        known: Any = getattr(errors, "error_dict", None)
+        if known is not None:
+            fresh = {
+                name: texts for name, texts in known.items() if name not in self.errors
+            }
+            errors = ValidationError(fresh)
+        super()._update_errors(errors)
+
     def save(self, commit: bool = True) -> Any:
         published = live_page(self.instance)
         if published and published.terms_page() is None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import django_filters
@@ -115,10 +118,28 @@ def value_in_words(change: TermsChange, text: str) -> str:
         return text
     field: Any = TrainingProduct._meta.get_field(change.term)
     if isinstance(field, BooleanField):
-        return str(_("Yes") if text == str(True) else _("No"))
+        return yes_or_no(text == str(True))
     if isinstance(field, DateField):
         return date_format(date.fromisoformat(text))
     return str(dict(field.flatchoices).get(text, text))
+
+
+def yes_or_no(value: bool) -> str:
+    return str(_("Yes") if value else _("No"))
+
+
+def changer_name(change: TermsChange) -> str:
+    """Return the name of who changed it; empty if it was no person, or one is gone."""
+    user: Any = change.changed_by
+    return str(user.get_full_name() or user.get_username()) if user else ""
+
+
+def on_site_clock(moment: datetime | None) -> datetime | None:
+    """Return a moment as the site's clocks show it, to the second, for a sheet."""
+    if moment is None:
+        return None
+    local = timezone.localtime(moment, timezone.get_default_timezone())
+    return local.replace(microsecond=0, tzinfo=None)
 
 
 def money_in_words(training: Any) -> str:
@@ -126,6 +147,11 @@ def money_in_words(training: Any) -> str:
     if training.money is None:
         return ""
     return str(currency(training.money, training.money_currency))
+
+
+def exact_money(training: Any) -> Decimal | None:
+    """Return the price in money with both decimals, which SQLite forgets."""
+    return None if training.money is None else training.money.quantize(Decimal("0.01"))
 
 
 class ProductColumn(TitleColumn):
@@ -144,10 +170,32 @@ class ProductColumn(TitleColumn):
             return None
 
 
+@dataclass(frozen=True, slots=True)
+class ExportColumn:
+    """A column of an exported report: its heading, and its value for a row."""
+
+    heading: Any
+    value: Callable[[Any], Any]
+
+
 class Report(ReportView):
-    """A report whose table fits a phone."""
+    """A report whose table fits a phone, and whose export speaks as the table does."""
 
     results_template_name = "training_credits/cms/report_results.html"
+    exported: ClassVar[dict[str, ExportColumn]] = {}
+
+    @property
+    def list_export(self) -> list[str]:
+        return list(self.exported)
+
+    def get_heading(self, queryset: Any, field: str) -> str:
+        return str(self.exported[field].heading)
+
+    def to_row_dict(self, item: Any) -> dict[str, Any]:
+        return {name: each.value(item) for name, each in self.exported.items()}
+
+    def get_filename(self) -> str:
+        return f"{self.export_filename}-{timezone.localdate():%Y-%m-%d}"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
@@ -155,6 +203,12 @@ class Report(ReportView):
         # Else it would be Oscar's form, from its context processor.
         context.setdefault("search_form", None)
         return context
+
+
+NAMED = {
+    "product": ExportColumn(_("Product"), lambda row: row.product.get_title()),
+    "upc": ExportColumn(_("UPC"), lambda row: row.product.upc or ""),
+}
 
 
 class TrainingReport(Report):
@@ -169,16 +223,6 @@ class TrainingReport(Report):
     default_ordering = "title"
     index_url_name: str
     index_results_url_name: str
-    export_headings: ClassVar[dict[str, Any]] = {
-        "product.title": _("Product"),
-        "product.upc": _("UPC"),
-        "money": _("Price in money"),
-        "has_page": _("Live page"),
-        "orders": _("Orders"),
-        "spent": _("Credits spent"),
-        "learners": _("Learners with access"),
-        "last_order": _("Last order"),
-    }
 
     def get_base_queryset(self) -> QuerySet[Any]:
         return trainings()
@@ -208,18 +252,24 @@ class ProductsView(TrainingReport):
         BooleanColumn("has_page", label=_("Live page")),
         Column("access", label=_("Access"), accessor=access_in_words),
     ]
-    list_export: ClassVar[list[str]] = [
-        "product.title",
-        "product.upc",
-        "kind",
-        "credits",
-        "credit_only",
-        "money",
-        "has_page",
-        "access_days",
-        "access_from",
-        "access_until",
-    ]
+    export_filename = "training-products"
+    exported: ClassVar[dict[str, ExportColumn]] = {
+        **NAMED,
+        "kind": ExportColumn(_("Kind"), lambda row: row.get_kind_display()),
+        "credits": ExportColumn(_("Credits"), attrgetter("credits")),
+        "credit_only": ExportColumn(
+            _("Credit-only"), lambda row: yes_or_no(row.credit_only)
+        ),
+        "money": ExportColumn(_("Price in money"), exact_money),
+        "currency": ExportColumn(
+            _("Currency"),
+            lambda row: "" if row.money is None else row.money_currency,
+        ),
+        "has_page": ExportColumn(_("Live page"), lambda row: yes_or_no(row.has_page)),
+        "access_days": ExportColumn(_("Days of access"), attrgetter("access_days")),
+        "access_from": ExportColumn(_("Access from"), attrgetter("access_from")),
+        "access_until": ExportColumn(_("Access until"), attrgetter("access_until")),
+    }
 
 
 class UsageView(TrainingReport):
@@ -233,14 +283,16 @@ class UsageView(TrainingReport):
         Column("learners", label=_("Learners with access"), sort_key="learners"),
         DateColumn("last_order", label=_("Last order"), sort_key="last_order"),
     ]
-    list_export: ClassVar[list[str]] = [
-        "product.title",
-        "product.upc",
-        "orders",
-        "spent",
-        "learners",
-        "last_order",
-    ]
+    export_filename = "training-usage"
+    exported: ClassVar[dict[str, ExportColumn]] = {
+        **NAMED,
+        "orders": ExportColumn(_("Orders"), attrgetter("orders")),
+        "spent": ExportColumn(_("Credits spent"), attrgetter("spent")),
+        "learners": ExportColumn(_("Learners with access"), attrgetter("learners")),
+        "last_order": ExportColumn(
+            _("Last order"), lambda row: on_site_clock(row.last_order)
+        ),
+    }
 
     def get_base_queryset(self) -> QuerySet[Any]:
         return with_usage(trainings())
@@ -264,17 +316,20 @@ class ChangesView(Report):
         Column("term", label=_("What"), accessor=term_name),
         Column("before", label=_("From"), accessor=before_in_words),
         Column("after", label=_("To"), accessor=after_in_words),
-        Column("changed_by", label=_("By")),
+        Column("changed_by", label=_("By"), accessor=changer_name),
         DateColumn("changed_at", label=_("When"), sort_key="changed_at"),
     ]
-    list_export: ClassVar[list[str]] = [
-        "training",
-        "term",
-        "before",
-        "after",
-        "changed_by",
-        "changed_at",
-    ]
+    export_filename = "training-changes"
+    exported: ClassVar[dict[str, ExportColumn]] = {
+        "training": ExportColumn(_("Product"), lambda row: str(row.training)),
+        "term": ExportColumn(_("What"), term_name),
+        "before": ExportColumn(_("From"), before_in_words),
+        "after": ExportColumn(_("To"), after_in_words),
+        "changed_by": ExportColumn(_("By"), changer_name),
+        "changed_at": ExportColumn(
+            _("When"), lambda row: on_site_clock(row.changed_at)
+        ),
+    }
 
     def get_queryset(self) -> QuerySet[Any]:
         changes = TermsChange.objects.select_related("training__product", "changed_by")
@@ -352,7 +407,7 @@ def trainings() -> QuerySet[Any]:
     StockRecord = get_model("partner", "StockRecord")
     records = StockRecord._default_manager.filter(product=OuterRef("product"))
     priced = records.exclude(price=None).order_by("pk")
-    return TrainingProduct.objects.select_related("product").annotate(
+    return TrainingProduct.objects.select_related("product__parent").annotate(
         title=F("product__title"),
         money=Subquery(priced.values("price")[:1]),
         money_currency=Subquery(priced.values("price_currency")[:1]),

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
+from django.db.models import CharField, OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from wagtail.models import Page
 
@@ -31,6 +33,22 @@ def live_pages(product: Any) -> Iterator[Any]:
     """Yield the live pages that sell `product`: one query for each page model."""
     for model in training_page_models():
         yield from model._default_manager.filter(product=product, live=True)
+
+
+def live_page_title(product: str) -> Any:
+    """Return what annotates rows with the title of the live page that sells `product`.
+
+    `product` is the name of the rows' own column with the number of a product.
+    """
+    titles = [
+        Subquery(
+            model._default_manager.filter(live=True, product=OuterRef(product))
+            .order_by("pk")
+            .values("title")[:1]
+        )
+        for model in training_page_models()
+    ]
+    return Coalesce(*titles, Value(""), Value(""), output_field=CharField())
 
 
 def shop_terms(page: Any) -> dict[str, Any]:

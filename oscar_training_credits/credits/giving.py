@@ -383,6 +383,11 @@ def _followers(given: Access, after: datetime) -> list[Access]:
     ]
 
 
+def is_followed(given: Access) -> bool:
+    """Tell whether the learner has something that begins when this access ends."""
+    return bool(given.ends_at and _followers(given, given.ends_at))
+
+
 def _moved(row: Access, by_time: timedelta) -> Period:
     """Return a period moved as a whole, within the first and last day of the terms."""
     starts_at = row.starts_at + by_time

@@ -120,6 +120,20 @@ def offer_to(learner: AbstractBaseUser | AnonymousUser, place: Place) -> Offer:
     return Offer(place, period, standing, hurdle)
 
 
+def gained_from(learner: AbstractBaseUser, places: Iterable[Place]) -> frozenset[int]:
+    """Return which of these places would give `learner` something, by primary key.
+
+    As `offer_to` says of each, but for all of them together.
+    """
+    places = list(places)
+    known = access.grounds(learner, {place.training for place in places})
+    return frozenset(
+        place.pk
+        for place in places
+        if not _hurdle_of(place) and _gains(known.get(place.training_id, ()), place)
+    )
+
+
 @transaction.atomic
 def claim(place: Place, learner: AbstractBaseUser) -> Access:
     """Give the place, with the link that `place` had when it was read, to `learner`.
@@ -212,6 +226,16 @@ def _hurdle_for(
     if standing.is_endless or period.is_empty:
         return Hurdle.HAS_ACCESS
     return None
+
+
+def _gains(rows: Iterable[Access], place: Place) -> bool:
+    rows, now = list(rows), timezone.now()
+    if access.standing_of(rows, at=now).is_endless:
+        return False
+    first = max(filter(None, (now, place.starts_at)))
+    starts_at = access.end_of_run(rows, at=first) or first
+    ends = [place.ends_at]
+    return not giving.period_from(starts_at, days=place.access_days, ends=ends).is_empty
 
 
 def _locked(place: Place) -> Place | None:

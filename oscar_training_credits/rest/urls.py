@@ -1,10 +1,15 @@
 from django.urls import path
 
+from .. import converters  # noqa: F401
 from .basket import AppliedCodesView, AppliedCodeView
 
 app_name = "training_credits_api"
 
 urlpatterns = [
     path("basket/credit-codes/", AppliedCodesView.as_view(), name="codes"),
-    path("basket/credit-codes/<int:code_id>/", AppliedCodeView.as_view(), name="code"),
+    path(
+        "basket/credit-codes/<training_row:code_id>/",
+        AppliedCodeView.as_view(),
+        name="code",
+    ),
 ]

@@ -44,7 +44,14 @@ MIXINS = {
         "dashboard.orders.views",
         "OrderDetailView",
     ): "dashboard.orders.DashboardOrderMixin",
-    ("dashboard.orders.views", "OrderListView"): "order_pages.OrderListMixin",
+    (
+        "dashboard.orders.views",
+        "OrderListView",
+    ): "dashboard.orders.DashboardOrderListMixin",
+    (
+        "dashboard.ranges.views",
+        "RangeDeleteView",
+    ): "dashboard.ranges.RangeDeleteViewMixin",
     ("offer.applicator", "Applicator"): "basket.ApplicatorMixin",
     ("order.utils", "OrderCreator"): "orders.OrderCreatorMixin",
     ("order.utils", "OrderDispatcher"): "order_pages.OrderDispatcherMixin",

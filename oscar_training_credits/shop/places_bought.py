@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -31,17 +31,12 @@ class LinePlaces:
     order: Any
     line: Any
     rows: tuple[PlaceRow, ...]
-    is_held: bool
-    """The buyer has one of them."""
+    to_take: PlaceRow | None = None
+    """The place that the buyer could take, and would gain something from."""
 
     @property
     def free(self) -> tuple[PlaceRow, ...]:
         return tuple(row for row in self.rows if row.link)
-
-    @property
-    def to_take(self) -> PlaceRow | None:
-        """The place that the buyer could take."""
-        return None if self.is_held else next(iter(self.free), None)
 
 
 def places_of(order: Any, *, request: Any) -> list[LinePlaces]:
@@ -64,19 +59,30 @@ def places_bought(request: Any) -> list[LinePlaces]:
 
 
 def _grouped(rows: Any, request: Any) -> list[LinePlaces]:
-    rows = rows.select_related("order_line__order", "access__learner")
+    rows = rows.select_related("order_line__order", "access__learner", "training")
     in_order = rows.order_by("order_line", "number")
-    return [
+    groups = [
         _line_places(list(of_line), request)
         for _line, of_line in groupby(in_order, key=lambda place: place.order_line_id)
     ]
+    wanted = [group.to_take.place for group in groups if group.to_take]
+    gained = places.gained_from(request.user, wanted)
+    return [_with_gain(group, gained) for group in groups]
 
 
 def _line_places(of_line: list[Place], request: Any) -> LinePlaces:
     line: Any = of_line[0].order_line
     rows = tuple(_place_row(place, request) for place in of_line)
     held = any(row.access and row.access.learner_id == request.user.pk for row in rows)
-    return LinePlaces(line.order, line, rows, is_held=held)
+    free = next((row for row in rows if row.link), None)
+    return LinePlaces(line.order, line, rows, to_take=None if held else free)
+
+
+def _with_gain(group: LinePlaces, gained: frozenset[int]) -> LinePlaces:
+    """Offer the buyer nothing that would give them nothing."""
+    if group.to_take and group.to_take.place.pk not in gained:
+        return replace(group, to_take=None)
+    return group
 
 
 @sensitive_variables()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from django.db import transaction
@@ -13,9 +15,22 @@ from ..conf import settings
 from ..credits import giving
 from ..credits.refunding import LONGEST_CAUSE
 from ..exceptions import CauseReused
-from .refunds import add_note, cancel_lines
+from .refunds import add_note, cancel_lines, result_texts
 
 logger = logging.getLogger("training_credits")
+
+_told: ContextVar[list[str] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def telling() -> Iterator[list[str]]:
+    """Collect what changes of status do inside the block, sentence by sentence."""
+    texts: list[str] = []
+    token = _told.set(texts)
+    try:
+        yield texts
+    finally:
+        _told.reset(token)
 
 
 def order_status_changed(
@@ -45,10 +60,20 @@ def range_changed(sender: Any, **kwargs: Any) -> None:
 
 
 def cancel(order: Any, lines: Iterable[Any], *, cause: str) -> None:
+    lines = list(lines)
     try:
-        cancel_lines(lines, cause=cause[:LONGEST_CAUSE])
+        outcome = cancel_lines(lines, cause=cause[:LONGEST_CAUSE])
     except CauseReused:
         # The status is saved; staff can still give the rest back by hand.
         logger.warning("Order %s: credits not given back again", order.number)
         text = _("This status gave credits back before; what is left was not touched.")
         add_note(order, text)
+        _tell([text])
+    else:
+        _tell(result_texts(outcome, lines))
+
+
+def _tell(texts: list[str]) -> None:
+    told = _told.get()
+    if told is not None:
+        told += texts

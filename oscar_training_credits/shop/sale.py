@@ -42,13 +42,18 @@ def new_product(title: str, product_class: Any) -> Any:
 
 
 @transaction.atomic
-def create_product(*, title: str, product_class: Any, partner: Any, price: Any) -> Any:
+def create_product(
+    *, title: str, product_class: Any, partner: Any, price: Any, category: Any = None
+) -> Any:
     """Return a saved product that is not on sale yet, with a stock record.
 
-    `price` is in the shop's currency; None if only credits are to pay for it.
+    `price` is in the shop's currency; None if only credits are to pay for it. Without
+    a `category` Oscar's dashboard asks for one when somebody edits the product there.
     """
     product = new_product(title, product_class)
     product.save()
+    if category:
+        product.categories.add(category)
     product.stockrecords.create(
         partner=partner, partner_sku=f"training-{product.pk}", price=price
     )

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
 
+from ..converters import number_in
 from ..credits.models import Redemption
 
 PATIENCE = timedelta(minutes=1)
@@ -30,9 +31,9 @@ def waiting_address(basket: Any) -> str:
 
 def has_taken_too_long(since: str) -> bool:
     """Tell whether who waits since then, as the address says, need not wait longer."""
-    if not since.isdecimal():
+    if (begun := number_in(since)) is None:
         return False
-    return timezone.now().timestamp() - int(since) >= PATIENCE.total_seconds()
+    return timezone.now().timestamp() - begun >= PATIENCE.total_seconds()
 
 
 def unfinished_basket(learner: Any) -> Any:

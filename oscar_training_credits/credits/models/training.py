@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -24,6 +25,17 @@ from ..terms import (
 )
 
 
+class CountField(models.PositiveIntegerField):  # type: ignore[type-arg]
+    """A number from 1 on, of which forms say so, and not that it begins with 0."""
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"min_value": 1, **kwargs})
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.PositiveIntegerField", args, kwargs
+
+
 class TermsFields(models.Model):
     """The terms that are columns, of a training product and of a page that sells it."""
 
@@ -36,7 +48,7 @@ class TermsFields(models.Model):
             "A course opens itself, a path its courses, a plan a range of products."
         ),
     )
-    credits = models.PositiveIntegerField(
+    credits = CountField(
         _("credits"),
         null=True,
         blank=True,
@@ -48,7 +60,7 @@ class TermsFields(models.Model):
         default=False,
         help_text=_("No price in money is shown anywhere; only credits can pay."),
     )
-    access_days = models.PositiveIntegerField(
+    access_days = CountField(
         _("days of access"),
         null=True,
         blank=True,

@@ -12,14 +12,13 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ...credits.giving import LONGEST_REASON
 from ...credits.models import Access, TrainingProduct
 from ...credits.terms import end_of, far_away_text, is_far_away
-from .staff_pages import learner_matches, training_matches
+from .staff_pages import learner_matches, moment_in_words, training_matches
 
 STATES: dict[str, tuple[Any, Callable[[datetime], Q]]] = {
     "running": (
@@ -183,9 +182,8 @@ class ExtendForm(forms.Form):
     def text_of_earlier(self) -> str:
         if self.access.ends_at is None:
             return _("It has no end. To let it end, end it now.")
-        end = timezone.localtime(self.access.ends_at)
         return _("It lasts until %(end)s already. Choose a later day.") % {
-            "end": date_format(end, "SHORT_DATETIME_FORMAT")
+            "end": moment_in_words(self.access.ends_at)
         }
 
     def until(self) -> datetime | None:

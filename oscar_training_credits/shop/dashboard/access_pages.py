@@ -79,7 +79,7 @@ class AccessTable(DashboardTable):
         verbose_name=gettext_lazy("Had by"), empty_values=(), orderable=False
     )
 
-    caption = ngettext_lazy("%d access", "%d access")
+    caption = ngettext_lazy("%d period of access", "%d periods of access")
     icon = "fas fa-graduation-cap"
 
     class Meta(DashboardTable.Meta):
@@ -224,6 +224,10 @@ class ExtendAccessView(ChangeAccessView):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "access": self.access}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        follows = giving.is_followed(self.access)
+        return super().get_context_data(is_followed=follows, **kwargs)
 
     def form_valid(self, form: ExtendForm) -> HttpResponse:
         reason = form.cleaned_data["reason"]

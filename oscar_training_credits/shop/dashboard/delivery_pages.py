@@ -11,13 +11,13 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 from django.views.generic import View
 from django_tables2 import A, Column, TemplateColumn
 
 from ...conf import settings
+from ...converters import number_in
 from ...credits import deliveries
 from ...credits.deliveries import Result
 from ...credits.models import Delivery
@@ -29,6 +29,7 @@ from .staff_pages import (
     StaffPageMixin,
     learner_matches,
     may,
+    moment_in_words,
     name_of,
     training_matches,
 )
@@ -106,16 +107,14 @@ class DeliveryTable(DashboardTable):
 
     def render_next_attempt_at(self, record: Any) -> str:
         if record.delivered_at:
-            return _("Arrived %(when)s") % {"when": in_words(record.delivered_at)}
+            return _("Arrived %(when)s") % {
+                "when": moment_in_words(record.delivered_at)
+            }
         if record.taken_until and record.taken_until > timezone.now():
             return _("Under way")
         if record.waits:
             return _("Waits for earlier news")
-        return in_words(record.next_attempt_at)
-
-
-def in_words(moment: Any) -> str:
-    return date_format(timezone.localtime(moment), "SHORT_DATETIME_FORMAT")
+        return moment_in_words(record.next_attempt_at)
 
 
 class DeliveryListView(SearchedTableView):
@@ -161,8 +160,8 @@ class TryAgainView(StaffPageMixin, View):
     def post(self, request: Any) -> HttpResponse:
         if not settings.ACCESS_GRANTER:
             messages.error(request, _("The site has no granter, so nothing is sent."))
-        elif (pk := request.POST.get("delivery", "")).isdecimal():
-            self.try_one(int(pk))
+        elif (pk := number_in(request.POST.get("delivery", ""))) is not None:
+            self.try_one(pk)
         elif "all" in request.POST:
             self.try_all()
         query = request.GET.urlencode()
@@ -182,9 +181,10 @@ class TryAgainView(StaffPageMixin, View):
     def try_all(self) -> None:
         done = deliveries.try_all_again(seconds=PATIENCE)
         left = Delivery.objects.pending().count()
-        numbers = {"arrived": done.arrived, "failed": done.failed, "left": left}
+        untried = max(0, left - done.failed)
+        numbers = {"arrived": done.arrived, "failed": done.failed, "untried": untried}
         if not left:
             messages.success(self.request, _("All has arrived."))
             return
-        text = _("Arrived: %(arrived)d. Failed: %(failed)d. Waiting: %(left)d.")
+        text = _("Arrived: %(arrived)d. Failed: %(failed)d. Not tried: %(untried)d.")
         messages.warning(self.request, text % numbers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -16,9 +15,8 @@ from django.utils.translation import gettext as _
 from ...mixins import Extension
 from ..history import changes_by, prices_of, record_prices
 from ..training import training_of
+from .in_use import in_use_text
 from .terms_form import TermsForm, stays_text
-
-MOST_NAMED = 5
 
 
 class StockRecordFormMixin(Extension):
@@ -122,21 +120,7 @@ class ProductDeleteViewMixin(Extension):
         try:
             response: HttpResponse = super().post(request, *args, **kwargs)
         except ProtectedError as error:
-            text = _("“%(product)s” can't be deleted, as it is in use: %(uses)s.") % {
-                "product": self.object.get_title(),
-                "uses": _named(error.protected_objects),
-            }
+            text = in_use_text(self.object.get_title(), error.protected_objects)
             messages.error(request, text)
             return redirect("dashboard:catalogue-product", pk=self.object.pk)
         return response
-
-
-def _named(rows: Iterable[Any]) -> str:
-    names = {_name(row) for row in rows}
-    more = ["…"] if len(names) > MOST_NAMED else []
-    return ", ".join(sorted(names)[:MOST_NAMED] + more)
-
-
-def _name(row: Any) -> str:
-    kind, title = str(row._meta.verbose_name), getattr(row, "title", "")
-    return f"{kind} “{title}”" if title else kind

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -9,6 +10,8 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
+from django.utils import timezone
+from django.utils.formats import date_format
 from django_tables2 import SingleTableView
 from oscar.core.loading import get_class
 from oscar.views.decorators import check_permissions, permissions_required
@@ -89,6 +92,11 @@ def training_matches(text: str, *, prefix: str) -> Q:
     """Match rows whose training product, at `prefix`, has `text` in its title."""
     title = Q((f"{prefix}__product__title__icontains", text))
     return title | Q((f"{prefix}__product__parent__title__icontains", text))
+
+
+def moment_in_words(moment: datetime) -> str:
+    """Return a moment as the templates of the dashboard show it."""
+    return date_format(timezone.localtime(moment), "DATETIME_FORMAT")
 
 
 def name_of(user: Any) -> str:

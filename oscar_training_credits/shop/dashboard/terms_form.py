@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
-from django.contrib.admin.utils import NestedObjects
 from django.core.exceptions import ValidationError
-from django.db import router
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -22,6 +20,7 @@ from ..training import (
     training_of,
 )
 from .access_forms import PlainSelect
+from .in_use import users_of
 
 PREFIX = "training"
 COURSE = "course_"
@@ -104,7 +103,7 @@ class TermsForm(forms.Form):
                     refuse_listed(self.product)
             except ValidationError as error:
                 raise ValidationError(_by_field(error.error_dict)) from error
-        elif self.training and _is_used(self.training):
+        elif self.training and users_of(self.training):
             raise ValidationError({"kind": stays_text()})
         elif not self.training and set(self.changed_data) - {OPENED}:
             text = _("Choose a kind, or leave everything below it empty.")
@@ -176,9 +175,3 @@ def _by_field(by_term: Mapping[str, Any]) -> dict[str, Any]:
 
 def stays_text() -> str:
     return _("It stays training: learners have it, or it is part of a path.")
-
-
-def _is_used(training: TrainingProduct) -> bool:
-    uses = NestedObjects(using=router.db_for_write(TrainingProduct))
-    uses.collect([training])
-    return bool(uses.protected)

@@ -96,10 +96,8 @@ def make_staff() -> Group:
 
 
 def make_editors(*, home, folder: Collection) -> Group:
-    """Return the group that may write and publish pages, and add pictures."""
+    """Return the group that may write and publish pages, add pictures, see reports."""
     group, created = Group.objects.get_or_create(name="Course editors")
-    if not created:
-        return group
 
     def permission(codename: str, app_label: str) -> Permission:
         return Permission.objects.get(
@@ -111,7 +109,12 @@ def make_editors(*, home, folder: Collection) -> Group:
         # Training credits: to make a product in the page editor.
         permission("add_product", "catalogue"),
         permission("submit_translation", "simple_translation"),
+        # Training credits: the menu Training, and the number on Wagtail's home.
+        permission("view_trainingproduct", "training_credits"),
+        permission("view_termschange", "training_credits"),
     )
+    if not created:
+        return group
     for kind in ("add_page", "change_page", "publish_page"):
         GroupPagePermission.objects.create(
             group=group, page=home, permission=permission(kind, "wagtailcore")
