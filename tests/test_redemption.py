@@ -112,6 +112,14 @@ def test_what_is_applied_to_another_basket_pays_nothing_here(code, learner, cour
     assert (quote.codes, quote.credits, quote.missing) == ((), 0, 20)
 
 
+def test_codes_are_quoted_in_the_order_applied(learner, course):
+    first, second = make_code(30, text="first"), make_code(30, text="second")
+
+    quote = locked(basket_of(learner, course, "second", "first"))
+
+    assert [each.code for each in quote.codes] == [second, first]
+
+
 def test_a_hold_knows_its_basket_its_learner_and_its_end(code, learner, course):
     basket = basket_of(learner, course)
 
