@@ -222,6 +222,17 @@ def test_only_what_the_granter_says_to_staff_is_kept_of_an_error(given, error, s
     assert "4711" not in Delivery.objects.get().error
 
 
+def test_the_log_holds_the_whole_error(given, caplog):
+    granter.fail(OSError("https://lms.example/?token=4711"))
+
+    deliver()
+
+    (record,) = caplog.records
+    assert record.name == "training_credits"
+    assert Delivery.objects.get().key in record.getMessage()
+    assert "4711" in caplog.text
+
+
 def test_a_system_that_is_down_lets_one_learner_a_minute_wait(commit, course):
     granter.fail(OSError())
     for _learner in range(3):
@@ -274,6 +285,15 @@ def test_a_system_that_is_down_is_left_alone_after_some_failures(course):
     assert deliver() == "Arrived: 4. Failed: 0."
     with later(MINUTE):
         assert deliver() == "Arrived: 5. Failed: 0."
+
+
+def test_news_that_waits_for_its_turn_is_no_success(course):
+    for _learner in range(6):
+        given = api.give_access(make_learner(), course, reason="Goodwill")
+        api.end_access(given, reason="They left")
+    granter.fail(OSError())
+
+    assert deliver() == "Arrived: 0. Failed: 5."
 
 
 def test_news_that_never_arrives_does_not_hold_up_the_rest(learner, course):
@@ -369,6 +389,23 @@ def test_who_took_too_long_and_failed_leaves_the_next_to_go_on(given):
     assert (delivery.attempts, delivery.error) == (2, "")
 
 
+def test_news_has_arrived_when_it_first_did(given):
+    """The first is slower than its lease; the second has arrived meanwhile."""
+    moments = []
+
+    def answer(news):
+        granter.recover()
+        with later(deliveries.LEASE + MINUTE) as moment:
+            deliver()
+        moments.append(moment)
+
+    granter.answer = answer
+
+    deliver()
+
+    assert [Delivery.objects.get().delivered_at] == moments
+
+
 @pytest.fixture
 def due(granter_is_set):
     course = make_training(access_days=10)
@@ -443,6 +480,16 @@ def test_time_that_ran_out_is_told_once(given):
     assert granter.heard[1].ends_at == given.ends_at
 
 
+def test_it_is_said_for_how_many_time_ran_out(given, course):
+    api.give_access(make_learner(), course, reason="Goodwill")
+    deliver()
+
+    with later(11 * DAY):
+        counted = [deliveries.write_run_out() for _twice in range(2)]
+
+    assert counted == [2, 0]
+
+
 def test_what_ended_early_does_not_end_again(given):
     api.end_access(given, reason="They left")
 
@@ -506,6 +553,18 @@ def test_one_is_tried_before_its_time(given):
     assert deliveries.try_again(pk) is Result.LEFT
 
     assert len(granter.heard) == 3
+
+
+def test_the_others_wait_for_their_time(given, course):
+    api.give_access(make_learner(), course, reason="Goodwill")
+    granter.fail(OSError())
+    deliver()
+    granter.recover()
+
+    deliveries.try_again(Delivery.objects.earliest("pk").pk)
+
+    assert deliver() == ""
+    assert Delivery.objects.pending().count() == 1
 
 
 def test_what_is_gone_is_left(given):

@@ -443,6 +443,15 @@ def test_links_outlive_a_change_of_keys(line, settings, ann):
     assert ann.client.get(link).status_code == 404
 
 
+def test_a_link_is_the_same_in_every_version(settings):
+    """Links that buyers have handed on must still work after an upgrade."""
+    settings.TRAINING_CREDITS_CODE_KEYS = ["a key"]
+    link = "abcdefgh12345678.RgP_Fbj--qobquRVs8dHEDRaFi2XPnASe5X30jqm1Gw"
+
+    assert places.link_text(Place(salt="abcdefgh12345678")) == link
+    assert places.salt_of(link) == "abcdefgh12345678"
+
+
 # Claiming
 
 

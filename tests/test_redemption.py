@@ -112,6 +112,14 @@ def test_what_is_applied_to_another_basket_pays_nothing_here(code, learner, cour
     assert (quote.codes, quote.credits, quote.missing) == ((), 0, 20)
 
 
+def test_codes_are_quoted_in_the_order_applied(learner, course):
+    first, second = make_code(30, text="first"), make_code(30, text="second")
+
+    quote = locked(basket_of(learner, course, "second", "first"))
+
+    assert [each.code for each in quote.codes] == [second, first]
+
+
 def test_a_hold_knows_its_basket_its_learner_and_its_end(code, learner, course):
     basket = basket_of(learner, course)
 
@@ -238,8 +246,43 @@ def test_what_is_held_is_captured_with_the_order(code, learner, course):
     assert captured.expires_at is None
     assert SettledLine.objects.get().redemption_lines.get() == captured.lines.get()
     assert list(captured.entries.values_list("kind", "credits")) == [("hold", -20)]
+    assert redemption.held_for(basket) == []
     assert redemption.release([captured]) == 0
     assert code.balance() == 10
+
+
+def test_each_order_line_is_settled_by_what_was_held_for_it_last(learner, course):
+    make_code(100, text=TEXT)
+    other = make_training(credits=15)
+    basket = make_basket(learner, (course.product, 1), (other.product, 2))
+    items = items_of(basket)
+    apply_code(TEXT, basket=basket, items=items, learner=learner, asker=None)
+    redemption.release(hold(basket, learner))
+    hold(basket, learner)
+    basket.freeze()
+    basket.reset_offer_applications()
+
+    place(basket, learner)
+
+    settled = SettledLine.objects.order_by("pk")
+    parts = [
+        line.redemption_lines.values_list("credits", flat=True) for line in settled
+    ]
+    assert [list(credits) for credits in parts] == [[20], [30]]
+
+
+def test_what_is_left_of_a_broken_hold_is_given_back(learner, course):
+    make_code(15, text="first")
+    second = make_code(100, text="second")
+    basket = basket_of(learner, course, "first", "second")
+    first_held, _other = hold(basket, learner)
+    redemption.release([first_held])
+
+    quote = locked(basket, learner)
+
+    assert (quote.credits, quote.holds) == (20, ())
+    assert redemption.held_for(basket) == []
+    assert second.balance() == 100
 
 
 def test_what_is_released_goes_back_once(code, learner, course):

@@ -624,6 +624,16 @@ def test_access_that_has_ended_stays_as_it_is(twice):
     assert spans() == before
 
 
+def test_buyers_of_one_keep_their_access_too_if_the_site_says_so(twice, settings):
+    settings.TRAINING_CREDITS_REFUND_ENDS_ACCESS = False
+    before = spans()
+
+    outcome = refunding.refund_lines([(twice[0], 1)], cause="a", at=before[0][0] + DAY)
+
+    assert outcome.ended == ()
+    assert spans() == before
+
+
 # The signal
 
 
