@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from unittest import mock
 
 import pytest
@@ -256,7 +256,11 @@ def test_what_is_given_may_end_on_a_day(staff, learner, course):
 
     staff.post(GIVE, {**form, "last_day": in_days(3)})
 
-    assert Access.objects.get().ends_at == midnight_after(in_days(3))
+    given = Access.objects.get()
+    day = date_format(date.fromisoformat(in_days(3)), "DATE_FORMAT")
+    assert given.ends_at == midnight_after(in_days(3))
+    assert f"Until {day} " in words(text_of(staff.get(address("detail", given))))
+    assert f" {day} " in words(text_of(staff.get(LIST)))
 
 
 def test_a_second_click_gives_nothing_more(staff, learner, course):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import cast
 
 from django.utils import timezone
@@ -27,6 +27,14 @@ def day_of(moment: datetime) -> str:
 def last_day(moment: datetime) -> str:
     """Return the last day of what ends at a moment: at midnight, the day before."""
     return day_of(moment - timedelta.resolution)
+
+
+def end_in_words(moment: datetime) -> str:
+    """Return for staff when something ends: its last day, or to the minute."""
+    local = timezone.localtime(moment)
+    if local.time() == time.min:
+        return last_day(moment)
+    return date_format(local, "DATETIME_FORMAT")
 
 
 def in_words(credits: int) -> str:

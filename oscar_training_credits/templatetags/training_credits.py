@@ -47,6 +47,12 @@ def last_day(moment: datetime | None) -> str:
     return wording.last_day(moment) if moment else ""
 
 
+@register.filter
+def end_in_words(moment: datetime | None) -> str:
+    """Return for staff when something ends: its last day, or to the minute."""
+    return wording.end_in_words(moment) if moment else ""
+
+
 @register.simple_tag
 def training_terms(product: Any) -> TrainingProduct | None:
     """Return the terms on which a product is sold as training, or None."""

@@ -15,10 +15,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ...credits import wording
 from ...credits.giving import LONGEST_REASON
 from ...credits.models import Access, TrainingProduct
 from ...credits.terms import end_of, far_away_text, is_far_away
-from .staff_pages import learner_matches, moment_in_words, training_matches
+from .staff_pages import learner_matches, training_matches
 
 STATES: dict[str, tuple[Any, Callable[[datetime], Q]]] = {
     "running": (
@@ -183,7 +184,7 @@ class ExtendForm(forms.Form):
         if self.access.ends_at is None:
             return _("It has no end. To let it end, end it now.")
         return _("It lasts until %(end)s already. Choose a later day.") % {
-            "end": moment_in_words(self.access.ends_at)
+            "end": wording.end_in_words(self.access.ends_at)
         }
 
     def until(self) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -17,7 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext_lazy
 from django.views.generic import DetailView, FormView
 from django_tables2 import A, Column
 
-from ...credits import giving
+from ...credits import giving, wording
 from ...credits.models import Access
 from ...exceptions import CauseReused, NothingGained
 from .access_forms import STATES, AccessSearchForm, EndForm, ExtendForm, GiveForm
@@ -96,6 +97,9 @@ class AccessTable(DashboardTable):
 
     def render_state(self, record: Access) -> Any:
         return STATES[state_of(record)][0]
+
+    def render_ends_at(self, value: datetime) -> str:
+        return wording.end_in_words(value)
 
     def render_ground(self, record: Access) -> str:
         return ground_of(record)
