@@ -315,9 +315,12 @@ def test_all_is_released_or_nothing(learner, course):
 
 
 def test_each_code_and_grant_gives_its_part_and_gets_it_back(learner, course):
-    first, second = make_code(15, text="first"), make_code(9, text="second")
+    first, second = (
+        make_code(15, text="acme-2026-first"),
+        make_code(9, text="acme-2026-second"),
+    )
     add_grant(second, 3)
-    basket = basket_of(learner, course, "first", "second")
+    basket = basket_of(learner, course, "acme-2026-first", "acme-2026-second")
 
     held = hold(basket, learner)
 
