@@ -165,18 +165,18 @@ def training() -> dict[str, int]:
     everything = Range.objects.create(name="All", includes_all_products=True)
     books = Range.objects.create(name="Books")
     books.classes.add(get_model("catalogue", "ProductClass").objects.get())
-    issue_code(text="CODE-ONE", label="1", credits=10_000)
-    issue_code(text="CODE-TWO", label="2", credits=10_000)
-    issue_code(text="CODE-ALL", label="3", credits=10_000, content=everything)
+    issue_code(text="CODE-ONE-2026", label="1", credits=10_000)
+    issue_code(text="CODE-TWO-2026", label="2", credits=10_000)
+    issue_code(text="CODE-ALL-2026", label="3", credits=10_000, content=everything)
     issue_code(text="CODE-BOOKS", label="4", credits=10_000, content=books)
     return {
         **listings("training", make),
-        **journeys("training with a code", make, "CODE-ONE"),
-        **journeys("training with two codes", make, "CODE-ONE", "CODE-TWO"),
-        **journeys("training with a code for all", make, "CODE-ALL"),
+        **journeys("training with a code", make, "CODE-ONE-2026"),
+        **journeys("training with two codes", make, "CODE-ONE-2026", "CODE-TWO-2026"),
+        **journeys("training with a code for all", make, "CODE-ALL-2026"),
         **journeys("training with a code for some", make, "CODE-BOOKS"),
         **journeys("training with money", for_money_too),
-        **journeys("books with a code", make_product, "CODE-ONE"),
+        **journeys("books with a code", make_product, "CODE-ONE-2026"),
     }
 
 

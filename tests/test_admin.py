@@ -209,13 +209,19 @@ def test_issuing_is_in_the_admins_log(admin, staff):
     ("fields", "message"),
     [
         pytest.param({"text": "acme taken"}, "with this text already", id="taken"),
-        pytest.param({"text": "- -"}, "needs letters", id="no letters"),
+        pytest.param({"text": "- -"}, "needs 8 letters", id="no letters"),
+        pytest.param({"text": "ACME-26"}, "needs 8 letters", id="too short"),
         pytest.param({"text": "A" * 129}, "at most 128", id="too long"),
         pytest.param({"label": ""}, "required", id="no label"),
         pytest.param({"credits": ""}, "required", id="no amount"),
         pytest.param({"credits": "0"}, "greater than or equal to 1", id="no credits"),
         pytest.param({"credits": "-1"}, "greater than or equal to 1", id="fewer"),
-        pytest.param({"credits": "9" * 30}, "less than or equal", id="no end of them"),
+        pytest.param(
+            {"credits": "1000000001"},
+            "less than or equal to 1000000000",
+            id="no end of them",
+        ),
+        pytest.param({"credits": "9" * 30}, "less than or equal", id="more than that"),
         pytest.param(
             {**when("starts_at", NOW), **when("expires_at", NOW - DAY)},
             "must end after it starts",
@@ -354,7 +360,12 @@ def test_a_code_with_an_expired_grant_is_topped_up_too(admin):
     [
         pytest.param({"credits": 0}, "greater than or equal to 1", id="no credits"),
         pytest.param({"credits": -5}, "greater than or equal to", id="fewer"),
-        pytest.param({"credits": "9" * 30}, "less than or equal", id="no end of them"),
+        pytest.param(
+            {"credits": "1000000001"},
+            "less than or equal to 1000000000",
+            id="no end of them",
+        ),
+        pytest.param({"credits": "9" * 30}, "less than or equal", id="more than that"),
         pytest.param(
             {"credits": 5, **when("expires_at", NOW - DAY)}, "has passed", id="lapsed"
         ),

@@ -166,20 +166,23 @@ def test_a_text_that_is_no_code_is_unknown_in_whatever_order_rules_are_asked(
 
 
 def test_codes_are_listed_in_the_order_applied(learner, course):
-    later, sooner = make_code(text="later"), make_code(text="sooner")
+    later, sooner = (
+        make_code(text="acme-2026-later"),
+        make_code(text="acme-2026-sooner"),
+    )
     basket = make_basket(learner, (course.product, 1))
-    for text in ("sooner", "later"):
+    for text in ("acme-2026-sooner", "acme-2026-later"):
         apply(text, basket)
 
     assert applied_codes(basket) == [sooner, later]
 
 
 def test_a_code_is_taken_off_this_basket_alone(code, course):
-    other = make_code(text="other")
+    other = make_code(text="acme-2026-other")
     mine, theirs = (make_basket(None, (course.product, 1)) for _ in range(2))
     for basket in (mine, theirs):
         apply(TEXT, basket)
-        apply("other", basket)
+        apply("acme-2026-other", basket)
 
     assert remove_code(code.pk, basket=mine) is True
     assert remove_code(code.pk, basket=mine) is False
@@ -198,12 +201,15 @@ def test_a_disabled_code_stays_on_the_basket_until_it_is_taken_off(code, course)
 
 
 def test_the_codes_of_a_merged_basket_come_after_those_of_the_other(course):
-    first, second, third = (make_code(text=text) for text in ("one", "two", "three"))
+    first, second, third = (
+        make_code(text=text)
+        for text in ("acme-2026-one", "acme-2026-two", "acme-2026-three")
+    )
     kept, merged, another = (make_basket(None, (course.product, 1)) for _ in range(3))
-    apply("two", kept)
-    for text in ("three", "two", "one"):
+    apply("acme-2026-two", kept)
+    for text in ("acme-2026-three", "acme-2026-two", "acme-2026-one"):
         apply(text, merged)
-    apply("one", another)
+    apply("acme-2026-one", another)
 
     for _ in range(2):
         move_codes(from_basket_id=merged.pk, to_basket=kept)

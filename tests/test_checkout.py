@@ -150,10 +150,10 @@ def test_a_quantity_costs_as_many_times(learner, code):
 
 
 def test_several_codes_pay_one_order(learner):
-    low, team = make_code(10, text="LOW"), make_code(100, text=TEXT)
+    low, team = make_code(10, text="ACME-2026-LOW"), make_code(100, text=TEXT)
     learner.add(make_training(credits=20).product)
 
-    assert "10 credits too few" in learner.apply("LOW")
+    assert "10 credits too few" in learner.apply("ACME-2026-LOW")
     learner.apply(TEXT)
     learner.place()
 
@@ -497,12 +497,12 @@ MESSAGES = {
     "only spaces": ("   ", "Enter the code that you were given."),
     "far too long": ("A" * 5000, "too long to be a code"),
     "unknown": ("NO-SUCH-CODE", "ask your learning administrator for a new code"),
-    "expired": ("PAST", "expired on 31 Dec 2025"),
-    "not yet valid": ("FUTURE", "can be used from"),
-    "disabled": ("OFF", "This code can't be used."),
-    "for other content": ("OTHER", "can't pay for what you are buying"),
-    "too small": ("LOW", "10 credits left on your codes, 10 credits too few"),
-    "used up": ("SPENT", "has been used up"),
+    "expired": ("ACME-2026-PAST", "expired on 31 Dec 2025"),
+    "not yet valid": ("ACME-2026-FUTURE", "can be used from"),
+    "disabled": ("ACME-2026-OFF", "This code can't be used."),
+    "for other content": ("ACME-2026-OTHER", "can't pay for what you are buying"),
+    "too small": ("ACME-2026-LOW", "10 credits left on your codes, 10 credits too few"),
+    "used up": ("ACME-2026-SPENT", "has been used up"),
     "in lower case with spaces": (" acme team 2026 ", "100 credits available"),
     "with a letter O for a zero": ("ACME-TEAM-2O26", "100 credits available"),
 }
@@ -511,22 +511,22 @@ MESSAGES = {
 @pytest.mark.parametrize(("text", "said"), MESSAGES.values(), ids=MESSAGES)
 def test_each_code_gets_its_message(learner, code, other_range, text, said):
     noon = datetime(2025, 12, 31, 12, tzinfo=timezone.get_current_timezone())
-    make_code(50, text="PAST", expires_at=noon)
-    make_code(50, text="FUTURE", starts_at=timezone.now() + timedelta(days=3))
-    set_state(make_code(50, text="OFF"), "disabled")
-    make_code(50, text="OTHER", content=other_range)
-    make_code(10, text="LOW")
-    make_code(1, text="SPENT").grants.update(remaining=0)
+    make_code(50, text="ACME-2026-PAST", expires_at=noon)
+    make_code(50, text="ACME-2026-FUTURE", starts_at=timezone.now() + timedelta(days=3))
+    set_state(make_code(50, text="ACME-2026-OFF"), "disabled")
+    make_code(50, text="ACME-2026-OTHER", content=other_range)
+    make_code(10, text="ACME-2026-LOW")
+    make_code(1, text="ACME-2026-SPENT").grants.update(remaining=0)
     learner.add(make_training(credits=20).product)
 
     assert said in learner.apply(text)
 
 
 def test_a_disabled_code_is_answered_like_an_unknown_one(learner):
-    set_state(make_code(50, text="OFF"), "disabled")
+    set_state(make_code(50, text="ACME-2026-OFF"), "disabled")
     learner.add(make_training(credits=20).product)
 
-    assert learner.apply("OFF") == learner.apply("NO-SUCH-CODE") != ""
+    assert learner.apply("ACME-2026-OFF") == learner.apply("NO-SUCH-CODE") != ""
 
 
 def test_a_code_applied_twice_is_said_to_be_applied(learner, code):

@@ -308,12 +308,36 @@ def test_what_was_typed_is_refused_with_its_reason(text, reason):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("text", ["A" * 129, "   ", "- -"])
-def test_no_code_is_issued_whose_text_nobody_could_enter(text):
-    with pytest.raises(ValueError, match="letters"):
+@pytest.mark.parametrize(
+    "text",
+    ["A" * 129, "   ", "- -", "A", "ACME-26", "A-C-M-E 2-6", "-------- ACME"],
+)
+def test_no_code_is_issued_whose_text_nobody_could_enter_or_anybody_guess(text):
+    with pytest.raises(ValueError, match="8 letters or digits at least, and 128"):
         issue_code(label="ACME", credits=1, text=text)
 
     assert not CreditCode.objects.exists()
+
+
+@pytest.mark.django_db
+def test_the_shortest_text_can_be_entered():
+    code = make_code(text="ACME-2026")
+
+    assert read_code("acme 2o26", purchase=Purchase(), asker=None) == code
+
+
+@pytest.mark.django_db
+def test_a_generator_of_short_texts_issues_nothing(settings):
+    settings.TRAINING_CREDITS_CODE_GENERATOR = f"{__name__}.short_code"
+
+    with pytest.raises(ValueError, match="8 letters"):
+        list(issue_codes(1, label="ACME", credits=5))
+
+    assert not CreditCode.objects.exists()
+
+
+def short_code() -> str:
+    return "ACME-26"
 
 
 @pytest.mark.django_db
@@ -351,7 +375,7 @@ def team_code() -> str:
     ],
 )
 def test_the_ending_tells_codes_apart_and_never_gives_one_away(text, ending):
-    assert make_code(text=text).ending == ending
+    assert codes.ending(text) == ending
 
 
 def secret_code() -> str:

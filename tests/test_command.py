@@ -182,10 +182,14 @@ def test_what_is_refused_leaves_no_file_in_the_way(tmp_path):
         pytest.param(
             ["--credits", "9" * 30], "less than or equal to", id="no end of credits"
         ),
+        pytest.param(
+            ["--credits", "1000000001"], "equal to 1000000000", id="too many credits"
+        ),
         pytest.param(["--label", ""], "cannot be blank", id="no label"),
         pytest.param(["--label", "A" * 201], "at most 200", id="a long label"),
         pytest.param(["--code", ""], "letters", id="no text"),
         pytest.param(["--code", " - "], "letters", id="a blank text"),
+        pytest.param(["--code", "ACME-26"], "8 letters", id="a short text"),
         pytest.param(["--code", "A" * 129], "128 at most", id="a long text"),
         pytest.param(["--code", "acme taken"], "already", id="a taken text"),
         pytest.param(

@@ -252,14 +252,17 @@ def test_a_stranger_can_not_post(course, code):
     {
         "nothing": ("", "Enter the code that you were given."),
         "unknown": ("NOPE", "ask your learning administrator for a new code"),
-        "too small": ("LOW", "10 credits left on your codes, 10 credits too few"),
-        "expired": ("PAST", "This code expired on"),
+        "too small": (
+            "ACME-2026-LOW",
+            "10 credits left on your codes, 10 credits too few",
+        ),
+        "expired": ("ACME-2026-PAST", "This code expired on"),
         "a voucher": ("SPRING10", "This is a promotion code."),
     }.values(),
 )
 def test_a_code_that_does_not_work_gets_its_message(buyer, voucher, text, said):
-    make_code(10, text="LOW")
-    make_code(50, text="PAST", expires_at=timezone.now() - timedelta(days=1))
+    make_code(10, text="ACME-2026-LOW")
+    make_code(50, text="ACME-2026-PAST", expires_at=timezone.now() - timedelta(days=1))
 
     page = buyer.box(text)
 
@@ -268,10 +271,13 @@ def test_a_code_that_does_not_work_gets_its_message(buyer, voucher, text, said):
 
 
 def test_a_small_code_and_another_one_pay_together(buyer):
-    low, team = make_code(10, text="LOW"), make_code(50, text="TEAM")
+    low, team = (
+        make_code(10, text="ACME-2026-LOW"),
+        make_code(50, text="ACME-2026-TEAM"),
+    )
 
-    buyer.box("LOW")
-    buyer.box("TEAM")
+    buyer.box("ACME-2026-LOW")
+    buyer.box("ACME-2026-TEAM")
     buyer.confirm()
 
     assert low.balance() + team.balance() == 40

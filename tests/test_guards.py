@@ -156,7 +156,7 @@ def test_a_strategy_that_gives_it_away_is_not_believed():
             return info._replace(price=FixedPrice("GBP", excl_tax=0, tax=0))
 
     user = make_learner()
-    make_code(100, text="TEAM")
+    make_code(100, text="ACME-2026-TEAM")
     basket = make_basket(user, (make_training(credits=35, credit_only=True).product, 1))
     basket.strategy = Free()
 

@@ -382,11 +382,13 @@ def test_from_when_until_when(settings, terms, given, starts_at, ends_at):
 
 def test_access_ends_with_the_code_where_the_code_says_so(learner, courses):
     end = datetime.now(UTC) + 9 * DAY
-    make_code(100, text="ENDS", expires_at=end, ends_access=True)
-    make_code(100, text="STAYS", expires_at=end)
+    make_code(100, text="ACME-2026-ENDS", expires_at=end, ends_access=True)
+    make_code(100, text="ACME-2026-STAYS", expires_at=end)
 
     ends = []
-    for course, text in zip(courses, ("ENDS", "STAYS", None), strict=True):
+    for course, text in zip(
+        courses, ("ACME-2026-ENDS", "ACME-2026-STAYS", None), strict=True
+    ):
         order = place_order(learner, (course.product, 1), text=text)
         ends.append(order.lines.get().training_access.ends_at)
 
@@ -395,11 +397,11 @@ def test_access_ends_with_the_code_where_the_code_says_so(learner, courses):
 
 def test_the_code_of_another_line_does_not_end_access(learner, courses):
     end = datetime.now(UTC) + 9 * DAY
-    make_code(20, text="ENDS", expires_at=end, ends_access=True)
-    make_code(20, text="STAYS", expires_at=end + DAY)
+    make_code(20, text="ACME-2026-ENDS", expires_at=end, ends_access=True)
+    make_code(20, text="ACME-2026-STAYS", expires_at=end + DAY)
     lines = [(course.product, 1) for course in courses[:2]]
 
-    order = place_order(learner, *lines, texts=["ENDS", "STAYS"])
+    order = place_order(learner, *lines, texts=["ACME-2026-ENDS", "ACME-2026-STAYS"])
 
     ends = [line.training_access.ends_at for line in order.lines.order_by("pk")]
     assert ends == [end, None]

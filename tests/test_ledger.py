@@ -26,6 +26,7 @@ from oscar_training_credits.credits.models import (
     LedgerEntry,
     Redemption,
 )
+from oscar_training_credits.credits.terms import MOST_GRANTED
 from oscar_training_credits.exceptions import (
     CodeTaken,
     LedgerIsAppendOnly,
@@ -133,18 +134,28 @@ def test_a_code_is_topped_up_by_another_grant():
     assert_balanced()
 
 
-@pytest.mark.parametrize("credits", [0, -1])
-def test_a_grant_needs_a_credit(credits):
-    with pytest.raises(ValueError, match="one credit"):
-        issue_code(label="ACME", credits=credits)
-    with pytest.raises(ValueError, match="one credit"):
-        list(issue_codes(2, label="ACME", credits=credits))
+@pytest.mark.parametrize("credits", [0, -1, MOST_GRANTED + 1, 10**18])
+def test_a_grant_needs_a_credit_and_has_no_end_of_them(credits):
+    code = make_code(50)
 
-    assert not CreditCode.objects.exists()
+    with pytest.raises(ValueError, match="1 to 1000000000 credits"):
+        issue_code(label="ACME", credits=credits)
+    with pytest.raises(ValueError, match="1 to 1000000000 credits"):
+        list(issue_codes(2, label="ACME", credits=credits))
+    with pytest.raises(ValueError, match="1 to 1000000000 credits"):
+        api.add_grant(code, credits)
+
+    assert CreditCode.objects.get() == code
+    assert code.balance() == 50
+
+
+def test_a_grant_may_have_very_many_credits():
+    assert make_code(MOST_GRANTED).balance() == MOST_GRANTED
+    assert_balanced()
 
 
 def test_a_top_up_needs_a_credit(grant):
-    with pytest.raises(ValueError, match="one credit"):
+    with pytest.raises(ValueError, match="1 to 1000000000 credits"):
         add_grant(grant.code, 0)
 
     assert LedgerEntry.objects.count() == 1

@@ -651,11 +651,12 @@ def delete_range(staff, content):
 
 def test_the_range_of_a_plan_is_not_deleted(staff):
     everything = Range.objects.create(name="Everything", includes_all_products=True)
-    make_plan(make_product(), everything, credits=120)
+    make_plan(make_product("All-Access Year"), everything, credits=120)
 
     page = delete_range(staff, everything)
 
     assert "“Everything” can't be deleted, as it is in use: plan page “A plan”" in page
+    assert "training product “All-Access Year”" in page
     assert "Range deleted" not in page
     assert Range.objects.filter(pk=everything.pk).exists()
 

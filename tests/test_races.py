@@ -161,8 +161,8 @@ def test_two_tabs_buy_one_course_on_its_page_once(hot_code, training):
 @pytest.fixture
 def opposite_learners(training):
     """Two who need both of two codes, and have applied them in opposite order."""
-    make_code(1000, text="ONE")
-    make_code(1000, text="TWO")
+    make_code(1000, text="ACME-2026-ONE")
+    make_code(1000, text="ACME-2026-TWO")
 
     def learner_with(*texts: str) -> Callable[[], Told]:
         learner = Learner(make_learner())
@@ -172,7 +172,10 @@ def opposite_learners(training):
         page = learner.preview()
         return lambda: told(learner.place(page))
 
-    return [learner_with("ONE", "TWO"), learner_with("TWO", "ONE")]
+    return [
+        learner_with("ACME-2026-ONE", "ACME-2026-TWO"),
+        learner_with("ACME-2026-TWO", "ACME-2026-ONE"),
+    ]
 
 
 def test_codes_applied_in_opposite_order_do_not_deadlock(opposite_learners, race):
@@ -266,7 +269,7 @@ def two_orders_of_one_learner():
         confirm = reverse(step("confirm"), args=args)
         return lambda: told(learner.client.post(confirm, form))
 
-    return [click("Django", "ONE"), click("Security", "TWO")]
+    return [click("Django", "ACME-2026-ONE"), click("Security", "ACME-2026-TWO")]
 
 
 def test_one_learner_has_two_orders_at_once(two_orders_of_one_learner, race):

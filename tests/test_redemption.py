@@ -113,9 +113,12 @@ def test_what_is_applied_to_another_basket_pays_nothing_here(code, learner, cour
 
 
 def test_codes_are_quoted_in_the_order_applied(learner, course):
-    first, second = make_code(30, text="first"), make_code(30, text="second")
+    first, second = (
+        make_code(30, text="acme-2026-first"),
+        make_code(30, text="acme-2026-second"),
+    )
 
-    quote = locked(basket_of(learner, course, "second", "first"))
+    quote = locked(basket_of(learner, course, "acme-2026-second", "acme-2026-first"))
 
     assert [each.code for each in quote.codes] == [second, first]
 
@@ -272,9 +275,9 @@ def test_each_order_line_is_settled_by_what_was_held_for_it_last(learner, course
 
 
 def test_what_is_left_of_a_broken_hold_is_given_back(learner, course):
-    make_code(15, text="first")
-    second = make_code(100, text="second")
-    basket = basket_of(learner, course, "first", "second")
+    make_code(15, text="acme-2026-first")
+    second = make_code(100, text="acme-2026-second")
+    basket = basket_of(learner, course, "acme-2026-first", "acme-2026-second")
     first_held, _other = hold(basket, learner)
     redemption.release([first_held])
 
@@ -315,9 +318,12 @@ def test_all_is_released_or_nothing(learner, course):
 
 
 def test_each_code_and_grant_gives_its_part_and_gets_it_back(learner, course):
-    first, second = make_code(15, text="first"), make_code(9, text="second")
+    first, second = (
+        make_code(15, text="acme-2026-first"),
+        make_code(9, text="acme-2026-second"),
+    )
     add_grant(second, 3)
-    basket = basket_of(learner, course, "first", "second")
+    basket = basket_of(learner, course, "acme-2026-first", "acme-2026-second")
 
     held = hold(basket, learner)
 

@@ -103,8 +103,8 @@ def test_orders_of_one_code_are_given_back_side_by_side(code, training):
 
 
 def test_refunds_and_orders_at_once_do_not_deadlock(training):
-    codes = [make_code(400, text=text) for text in ("ONE-2026", "TWO-2026")]
-    both = ["TWO-2026", "ONE-2026"]
+    codes = [make_code(400, text=text) for text in ("CODE-ONE-2026", "CODE-TWO-2026")]
+    both = ["CODE-TWO-2026", "CODE-ONE-2026"]
     order = place_order(make_learner(), (training.product, 38), texts=both)
     line = order.lines.get()
     for code in codes:

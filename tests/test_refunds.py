@@ -147,9 +147,11 @@ def test_giving_some_back_leaves_what_buying_fewer_would_have_left(learner, trai
 
 
 def test_each_code_gets_its_own_back(learner, training):
-    first = make_code(30, text="ONE-2026")
-    second = make_code(100, text="TWO-2026")
-    order = place_order(learner, (training.product, 3), texts=["ONE-2026", "TWO-2026"])
+    first = make_code(30, text="CODE-ONE-2026")
+    second = make_code(100, text="CODE-TWO-2026")
+    order = place_order(
+        learner, (training.product, 3), texts=["CODE-ONE-2026", "CODE-TWO-2026"]
+    )
     assert (first.balance(), second.balance()) == (0, 70)
 
     outcome = refunding.refund_rest(order.lines.all(), cause="a")
@@ -288,8 +290,13 @@ def test_the_longest_cause_is_kept_whole(line):
     ],
 )
 def test_all_credits_go_back_or_none(refund, learner, training):
-    first, second = make_code(30, text="ONE-2026"), make_code(30, text="TWO-2026")
-    order = place_order(learner, (training.product, 3), texts=["ONE-2026", "TWO-2026"])
+    first, second = (
+        make_code(30, text="CODE-ONE-2026"),
+        make_code(30, text="CODE-TWO-2026"),
+    )
+    order = place_order(
+        learner, (training.product, 3), texts=["CODE-ONE-2026", "CODE-TWO-2026"]
+    )
     line = order.lines.get()
     second.grants.update(remaining=1)
 
@@ -355,11 +362,14 @@ def test_a_cancellation_is_repeated_safely(code, order):
 
 
 def test_another_line_for_the_same_cause_is_an_error(learner, training):
-    make_code(20, text="ONE-2026")
-    make_code(30, text="TWO-2026")
+    make_code(20, text="CODE-ONE-2026")
+    make_code(30, text="CODE-TWO-2026")
     other = make_training("Secure by Design", credits=30).product
     order = place_order(
-        learner, (training.product, 1), (other, 1), texts=["ONE-2026", "TWO-2026"]
+        learner,
+        (training.product, 1),
+        (other, 1),
+        texts=["CODE-ONE-2026", "CODE-TWO-2026"],
     )
     first, second = order.lines.order_by("pk")
     refunding.refund_lines([(first, 1)], cause="a")
@@ -525,14 +535,14 @@ def test_a_cancellation_leaves_out_what_has_expired_for_good(
     learner, training, settings
 ):
     settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = None
-    make_code(20, text="ONE-2026")
-    make_code(30, text="TWO-2026")
+    make_code(20, text="CODE-ONE-2026")
+    make_code(30, text="CODE-TWO-2026")
     other = make_training("Secure by Design", credits=30)
     order = place_order(
         learner,
         (training.product, 1),
         (other.product, 1),
-        texts=["ONE-2026", "TWO-2026"],
+        texts=["CODE-ONE-2026", "CODE-TWO-2026"],
     )
     CreditGrant.objects.filter(credits=20).update(expires_at=NOW)
     lines = order.lines.all()
@@ -784,13 +794,13 @@ def test_a_status_that_can_give_no_more_back_is_set_and_noted(
     learner, training, settings
 ):
     settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = None
-    make_code(20, text="ONE-2026")
-    code = make_code(40, text="TWO-2026")
+    make_code(20, text="CODE-ONE-2026")
+    code = make_code(40, text="CODE-TWO-2026")
     order = place_order(
         learner,
         (training.product, 1),
         (make_training("Secure by Design", credits=30).product, 1),
-        texts=["ONE-2026", "TWO-2026"],
+        texts=["CODE-ONE-2026", "CODE-TWO-2026"],
     )
     order.pipeline = {"Complete": ("Cancelled",), "Cancelled": ("Complete",)}
     CreditGrant.objects.filter(credits=20).update(expires_at=NOW)

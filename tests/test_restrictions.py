@@ -250,7 +250,7 @@ def test_a_code_that_is_read_with_its_audience_is_for_its_own_alone(kind, team):
     colleague.groups.add(other_team)
     wanted = {"learners": [member]} if kind == "learners" else {"groups": [team]}
     others = {"learners": [colleague], "groups": [other_team]}
-    texts = {"MINE": wanted, "THEIRS": others, "ALL": {}}
+    texts = {"CODE-MINE-2026": wanted, "CODE-THEIRS-2026": others, "CODE-ALL-2026": {}}
     for text, terms in texts.items():
         make_code(5, text=text, **terms)
 

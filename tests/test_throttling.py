@@ -204,10 +204,10 @@ def test_a_success_wipes_nothing_and_costs_nothing(limits, code):
     ids=["expired", "not yet valid"],
 )
 def test_a_code_that_exists_is_no_guess(limits, terms):
-    make_code(10, text="OLD", **terms)
+    make_code(10, text="ACME-2026-OLD", **terms)
 
     for _ in range(9):
-        typed("OLD", session_key="a")
+        typed("ACME-2026-OLD", session_key="a")
 
     assert typed("WRONG", session_key="a") is Reason.UNKNOWN
 
@@ -221,10 +221,13 @@ def test_what_is_not_looked_up_is_no_guess(limits, text):
 
 
 def test_disabled_codes_and_slips_are_guesses(limits):
-    set_state(make_code(10, text="OFF"), "disabled")
+    set_state(make_code(10, text="ACME-2026-OFF"), "disabled")
     slip = "0" * 19 + "1"
 
-    reasons = [typed(text, session_key="a") for text in ("OFF", slip, "NO", "OFF")]
+    reasons = [
+        typed(text, session_key="a")
+        for text in ("ACME-2026-OFF", slip, "NO", "ACME-2026-OFF")
+    ]
 
     assert reasons == [
         Reason.DISABLED,
@@ -645,7 +648,7 @@ def test_a_cache_without_its_own_counting_keeps_the_whole_window(settings, tmp_p
 
 @pytest.fixture
 def disabled():
-    set_state(make_code(50, text="OFF-2026"), "disabled")
+    set_state(make_code(50, text="CODE-OFF-2026"), "disabled")
 
 
 def others_codes():
@@ -655,7 +658,7 @@ def others_codes():
         "NAMED-2026": {"learners": [other]},
         "GROUP-2026": {"groups": [team]},
         "DOMAIN-2026": {"email_domains": ["acme.example"]},
-        "ALL-2026": {
+        "WHOEVER-2026": {
             "learners": [other],
             "groups": [team],
             "email_domains": ["acme.example"],
@@ -675,7 +678,7 @@ def test_what_a_learner_must_not_know_of_takes_the_way_of_an_unknown_code(
     if grouped:
         shopper.user.groups.add(Group.objects.create(name="Own"))
 
-    assert_alike(partial(way, shopper, training), ["OFF-2026", *others_codes()])
+    assert_alike(partial(way, shopper, training), ["CODE-OFF-2026", *others_codes()])
 
 
 @pytest.mark.parametrize("way", [basket_box, voucher_box])
@@ -686,22 +689,22 @@ def test_what_a_guest_must_not_know_of_takes_the_way_of_an_unknown_code(
     guest = Learner()
     guest.add(training.product)
 
-    assert_alike(partial(way, guest, training), ["OFF-2026", *others_codes()])
+    assert_alike(partial(way, guest, training), ["CODE-OFF-2026", *others_codes()])
 
 
 def assert_alike(way, texts):
     """Assert that these codes get the answer of an unknown one by the same queries."""
     way("BEFORE")
     said, asked = {}, {}
-    for text in ("NEW-2026", *texts):
+    for text in ("CODE-NEW-2026", *texts):
         with CaptureQueriesContext(connection) as queries:
             said[text] = way(text)
         asked[text] = [shape(query["sql"]) for query in queries]
 
-    assert "This code can't be used" in said["NEW-2026"]
-    assert set(said.values()) == {said["NEW-2026"]}
+    assert "This code can't be used" in said["CODE-NEW-2026"]
+    assert set(said.values()) == {said["CODE-NEW-2026"]}
     for text in texts:
-        assert asked[text] == asked["NEW-2026"]
+        assert asked[text] == asked["CODE-NEW-2026"]
 
 
 def shape(sql):
@@ -722,7 +725,7 @@ def test_a_disabled_code_with_the_shape_of_a_slip_is_called_a_slip():
 def test_the_time_of_the_answer_tells_nothing(settings, disabled):
     """Of this thread on the processor, so that a busy machine changes nothing."""
     settings.TRAINING_CREDITS_THROTTLE = UNLIMITED
-    times = {"OFF-2026": [], "NEW-2026": []}
+    times = {"CODE-OFF-2026": [], "CODE-NEW-2026": []}
     for _ in range(300):
         for text, taken in times.items():
             start = time.thread_time()

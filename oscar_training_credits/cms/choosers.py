@@ -78,10 +78,14 @@ class BaseProductChooseView(BaseChooseView):
 
     @property
     def columns(self) -> list[Column]:
-        kind = Column("kind", label=_("Product type"), accessor="get_product_class")
-        upc = Column("upc", label=_("UPC"), accessor="upc")
-        page = Column("page", label=_("Sold on the page"), accessor="page_title")
-        return [*super().columns, kind, upc, page]
+        # Three columns: a fourth would leave the title two letters on a phone.
+        kind = Column("kind", label=_("Type and UPC"), accessor=_kind_and_upc)
+        page = Column("page", label=_("Sold on"), accessor="page_title")
+        return [*super().columns, kind, page]
+
+
+def _kind_and_upc(product: Any) -> str:
+    return ", ".join(filter(None, [str(product.get_product_class()), product.upc]))
 
 
 class ProductChooseView(ChooseViewMixin, CreationFormMixin, BaseProductChooseView):

@@ -88,8 +88,9 @@ class NewCodeForm(forms.ModelForm):  # type: ignore[type-arg]
     @sensitive_variables("text")
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"].strip()
-        if text and not codes.canonical(text):
-            raise ValidationError(_("A code needs letters or digits."))
+        if text and len(codes.canonical(text)) < codes.SHORTEST_TEXT:
+            needs = _("A code needs %(number)d letters or digits at least.")
+            raise ValidationError(needs % {"number": codes.SHORTEST_TEXT})
         if text and codes.find(text):
             raise ValidationError(_("There is a code with this text already."))
         return text

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 20
+SHORTEST_TEXT = 8
+"""How many letters a new code has at least: fewer are guessed too soon."""
 LONGEST_TEXT = 128
 LOOK_ALIKES = str.maketrans("OIL", "011")
 GROUP = 4

@@ -15,6 +15,7 @@ from ..conf import settings
 from ..exceptions import CodeTaken
 from . import codes, domains, ledger
 from .models import CreditCode, CreditGrant, LedgerEntry
+from .terms import MOST_GRANTED
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, Group
@@ -69,9 +70,10 @@ def issue_code(
 
     Raises:
         CodeTaken: there is a code with this text, in any spelling.
-        ValueError: `credits` or a cap is not positive, it ends before it starts or
-            never although access is to end with it, an e-mail domain is none, or
-            `text` has no letter or is too long.
+        ValueError: `credits` or a cap is not positive, there are more than a thousand
+            million credits, it ends before it starts or never although access is to
+            end with it, an e-mail domain is none, or `text` has fewer than 8 letters
+            or is too long.
     """
     text = text or new_text()
     audience, limits = _Audience.of(restrictions), _columns(restrictions)
@@ -112,7 +114,7 @@ def add_grant(
     """Put `credits` whole credits on `code`, with an expiry of their own.
 
     Raises:
-        ValueError: `credits` is not positive.
+        ValueError: `credits` is not positive, or more than a thousand million.
     """
     return ledger.put(
         _new_grant(
@@ -146,8 +148,9 @@ def issue_codes(
     off leaves whole codes only, and each of them has been handed out.
 
     Raises:
-        ValueError: `credits` or a cap is not positive, it ends before it starts or
-            never although access is to end with it, or an e-mail domain is none.
+        ValueError: `credits` or a cap is not positive, there are more than a thousand
+            million credits, it ends before it starts or never although access is to
+            end with it, or an e-mail domain is none.
     """
     audience, limits = _Audience.of(restrictions), _columns(restrictions)
     terms = {
@@ -203,8 +206,12 @@ def new_text() -> str:
 
 @sensitive_variables("text")
 def _new_code(text: str, **terms: Any) -> CreditCode:
-    if not codes.canonical(text) or len(text) > codes.LONGEST_TEXT:
-        raise ValueError("The text of a code needs letters, and 128 at most.")
+    is_short = len(codes.canonical(text)) < codes.SHORTEST_TEXT
+    if is_short or len(text) > codes.LONGEST_TEXT:
+        raise ValueError(
+            f"The text of a code needs {codes.SHORTEST_TEXT} letters or digits at"
+            f" least, and {codes.LONGEST_TEXT} at most."
+        )
     starts_at, expires_at = terms.get("starts_at"), terms.get("expires_at")
     if starts_at and expires_at and starts_at >= expires_at:
         raise ValueError("A code must end after it starts.")
@@ -258,8 +265,8 @@ class _Audience:
 
 
 def _new_grant(code: CreditCode, credits: int, **terms: Any) -> CreditGrant:
-    if credits < 1:
-        raise ValueError("A grant needs at least one credit.")
+    if not 1 <= credits <= MOST_GRANTED:
+        raise ValueError(f"A grant has 1 to {MOST_GRANTED} credits.")
     return CreditGrant(
         code=code,
         credits=credits,

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .models import TrainingProduct
 
 MOST_CREDITS = 1_000_000
+"""The highest price."""
+MOST_GRANTED = 1_000_000_000
+"""The most credits in one grant."""
 LONGEST_ACCESS = 36_500
 
 

@@ -23,6 +23,7 @@ FORKED_FOR_MIXINS = [
     "dashboard",
     "catalogue_dashboard",
     "orders_dashboard",
+    "ranges_dashboard",
 ]
 
 OWN_PAYMENT = """

@@ -345,7 +345,10 @@ class Migration(migrations.Migration):
                 (
                     "credits",
                     models.PositiveIntegerField(
-                        validators=[django.core.validators.MinValueValidator(1)],
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(1000000000),
+                        ],
                         verbose_name="credits",
                     ),
                 ),

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q, Sum, Value
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from .. import domains
+from ..terms import MOST_GRANTED
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -239,7 +240,8 @@ class CreditGrant(models.Model):
         related_name="grants",
     )
     credits = models.PositiveIntegerField(
-        _("credits"), validators=[MinValueValidator(1)]
+        _("credits"),
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_GRANTED)],
     )
     remaining = models.PositiveIntegerField(_("remaining"), editable=False)
     origin = models.CharField(

@@ -9,6 +9,8 @@ from django.contrib.admin.utils import NestedObjects
 from django.db import router
 from django.utils.translation import gettext as _
 
+from ...credits.models import TrainingProduct
+
 MOST_NAMED = 5
 
 
@@ -34,4 +36,6 @@ def _named(rows: Iterable[Any]) -> str:
 def _name(row: Any) -> str:
     kind = str(row._meta.verbose_name)
     title = getattr(row, "title", "") or getattr(row, "label", "")
+    if isinstance(row, TrainingProduct):
+        title = row.product.get_title()
     return f"{kind} “{title}”" if title else kind
