@@ -195,6 +195,8 @@ def release(redemptions: Iterable[Redemption]) -> int:
     Safe to repeat: what has been captured or released meanwhile is left alone.
     """
     wanted = list(redemptions)
+    if not wanted:
+        return 0
     codes = locked_codes({each.code_id for each in wanted})
     grants = {grant.pk: grant for code in codes for grant in code.grants.all()}
     still_held = Redemption.objects.filter(
