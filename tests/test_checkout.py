@@ -312,7 +312,7 @@ def test_what_is_yours_already_is_said_before_you_pay(learner, code):
 
     for page in pages:
         assert page.count("You have access to this already.") == 1
-        assert page.count("Buying this, it lasts until") == 1
+        assert page.count("With this purchase it lasts until") == 1
 
 
 def test_what_ends_with_its_code_is_said_before_you_pay(learner):
