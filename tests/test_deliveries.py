@@ -309,6 +309,22 @@ def test_news_that_never_arrives_does_not_hold_up_the_rest(learner, course):
     assert deliver() == "Arrived: 1. Failed: 1."
 
 
+def test_each_failure_is_its_own(learner, course):
+    for_poor = api.give_access(make_learner(), course, reason="Goodwill")
+    for_other = api.give_access(learner, course, reason="Goodwill")
+
+    def answer(news):
+        raise DeliveryFailed(f"Not known: {news.access.pk}.")
+
+    granter.answer = answer
+    deliver()
+
+    errors = dict(Delivery.objects.values_list("access", "error"))
+    assert errors == {
+        each.pk: f"Not known: {each.pk}." for each in (for_poor, for_other)
+    }
+
+
 # In order, and never by two
 
 
