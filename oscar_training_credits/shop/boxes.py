@@ -331,7 +331,9 @@ def already_note(
     if gain.ends_at is None:
         text = _("You have access until %(end)s. With this purchase it has no end.")
         return text % {"end": end}
-    text = _("You have access until %(end)s. With this purchase it lasts until %(new)s.")
+    text = _(
+        "You have access until %(end)s. With this purchase it lasts until %(new)s."
+    )
     return text % {"end": end, "new": wording.last_day(gain.ends_at)}
 
 
