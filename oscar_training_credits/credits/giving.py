@@ -159,9 +159,14 @@ def claim_access(learner: AbstractBaseUser, place: Place, period: Period) -> Acc
 
 def period_of_place(place: Place, learner: AbstractBaseUser | None = None) -> Period:
     """Return the access that a place gives if it is claimed now, by whom, if known."""
+    known = access.grounds(learner, [place.training]) if learner else {}
+    return period_after(known.get(place.training_id, ()), place)
+
+
+def period_after(rows: Iterable[Access], place: Place) -> Period:
+    """Return the access that a place gives now to who has its training by `rows`."""
     first = max(filter(None, (timezone.now(), place.starts_at)))
-    ends = _runs_until(learner, {place.training: first}) if learner else {}
-    starts_at = max(first, ends.get(place.training_id, first))
+    starts_at = end_of_run(rows, at=first) or first
     return period_from(starts_at, days=place.access_days, ends=[place.ends_at])
 
 
@@ -307,14 +312,8 @@ def _bring_forward(row: Access, *, at: datetime) -> bool:
     end = end_of_run(earlier, at=max(at, row.training.opens_at or at))
     if end is None or end >= row.starts_at:
         return False
-    former_end, sooner = row.ends_at, end - row.starts_at
-    period = _moved(row, sooner)
-    row.starts_at, row.ends_at = period.starts_at, period.ends_at
-    row.save(update_fields=["starts_at", "ends_at"])
     reason = _("What it was to follow does not open it any more.")
-    _change(row, former_end=former_end, reason=reason, by=None)
-    if former_end:
-        _move_followers(row, after=former_end, by_time=sooner, reason=reason, by=None)
+    _move(row, end - row.starts_at, reason=reason, by=None)
     return True
 
 
@@ -363,14 +362,21 @@ def _move_followers(
 ) -> None:
     """Move what was to begin when `given` ends, `after`; sooner by a negative time."""
     for row in _followers(given, after):
-        former_end = row.ends_at
-        period = _moved(row, by_time)
-        row.starts_at, row.ends_at = period.starts_at, period.ends_at
-        row.save(update_fields=["starts_at", "ends_at"])
-        _change(row, former_end=former_end, reason=reason, by=by)
-        if former_end and period.ends_at and former_end > after:
-            moved = period.ends_at - former_end
-            _move_followers(row, after=former_end, by_time=moved, reason=reason, by=by)
+        _move(row, by_time, reason=reason, by=by)
+
+
+def _move(
+    row: Access, by_time: timedelta, *, reason: str, by: AbstractBaseUser | None
+) -> None:
+    """Move access that has not begun, and what was to begin when it ends."""
+    former_start, former_end = row.starts_at, row.ends_at
+    period = _moved(row, by_time)
+    row.starts_at, row.ends_at = period.starts_at, period.ends_at
+    row.save(update_fields=["starts_at", "ends_at"])
+    _change(row, former_end=former_end, reason=reason, by=by)
+    if former_end and period.ends_at and former_end > former_start:
+        moved = period.ends_at - former_end
+        _move_followers(row, after=former_end, by_time=moved, reason=reason, by=by)
 
 
 def _followers(given: Access, after: datetime) -> list[Access]:

@@ -229,13 +229,9 @@ def _hurdle_for(
 
 
 def _gains(rows: Iterable[Access], place: Place) -> bool:
-    rows, now = list(rows), timezone.now()
-    if access.standing_of(rows, at=now).is_endless:
-        return False
-    first = max(filter(None, (now, place.starts_at)))
-    starts_at = access.end_of_run(rows, at=first) or first
-    ends = [place.ends_at]
-    return not giving.period_from(starts_at, days=place.access_days, ends=ends).is_empty
+    rows = list(rows)
+    standing = access.standing_of(rows, at=timezone.now())
+    return not (standing.is_endless or giving.period_after(rows, place).is_empty)
 
 
 def _locked(place: Place) -> Place | None:
