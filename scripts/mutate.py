@@ -3,6 +3,7 @@
     python scripts/mutate.py --record                   which test runs which line
     python scripts/mutate.py --record tests/test_codes.py    after a change there
     python scripts/mutate.py credits/ledger.py credits/codes.py --sample 80
+    python scripts/mutate.py credits/ledger.py --again printed.txt   its survivors alone
 
 Each mutant is a fork of one warm process, in which the changed code takes the place of
 the function's own; then come the tests that run the changed line. Only the bodies and
@@ -105,10 +106,13 @@ SURVIVED, KILLED, IMPOSSIBLE, ERROR = range(4)
 class Hunter:
     """Runs in place of the tests: one fork for each mutant."""
 
-    def __init__(self, modules: list[str], *, sample: int, seconds: float) -> None:
+    def __init__(
+        self, modules: list[str], *, sample: int, seconds: float, again: Path | None
+    ) -> None:
         self.modules = modules
         self.sample = sample
         self.seconds = seconds
+        self.again = again.read_text() if again else None
         self.known = json.loads(RECORD.read_text())
         self.kills: Counter[str] = Counter()
         self.failed = ""
@@ -146,8 +150,7 @@ class Hunter:
         self.functions = functions_of(PACKAGE / module)
         gc.freeze()  # or each fork would copy all that there is
         found = list(mutants(PACKAGE / module))
-        shuffled = random.Random(module).sample(found, len(found))  # noqa: S311
-        chosen = sorted(shuffled[: self.sample], key=lambda mutant: mutant.lines[0])
+        chosen = self.chosen(module, found)
         print(f"{module}: {len(chosen)} of {len(found)} mutants", flush=True)
         unchanged = self.fork(module, None)
         if unchanged != "survived":
@@ -165,21 +168,37 @@ class Hunter:
                 print(f"  {result:8} {mutant}", flush=True)
         print(f"{module}: {dict(results)}", flush=True)
 
+    def chosen(self, module: str, found: list[Mutant]) -> list[Mutant]:
+        """Return which mutants to try, in the order of the file."""
+        if self.again is not None:
+            # What was printed of this module follows its heading.
+            heading = f"{module}: "
+            _, _, printed = self.again.partition(heading)
+            lines = printed.partition(heading)[0].splitlines()
+            return [m for m in found if any(line.endswith(f" {m}") for line in lines)]
+        shuffled = random.Random(module).sample(found, len(found))  # noqa: S311
+        return sorted(shuffled[: self.sample], key=lambda mutant: mutant.lines[0])
+
     def tests(self, module: str, lines: range) -> list[pytest.Item]:
-        """Return the tests of these lines, those of whose kind killed most first."""
-        chosen = [
-            (
-                is_transactional(self.items[test]),
-                -self.kills[test],
-                -self.kills[test.partition("::")[0]],
-                known["seconds"],
-                test,
-            )
-            for test, known in self.known["tests"].items()
+        """Return the tests of these lines, those of whose kind killed most first.
+
+        The others take turns, file by file, as those of one file are much alike.
+        """
+        known = {
+            test: noted
+            for test, noted in self.known["tests"].items()
             if test in self.items
-            and known["seconds"] < SLOW
-            and not set(lines).isdisjoint(known["lines"].get(module, ()))
-        ]
+            and noted["seconds"] < SLOW
+            and not set(lines).isdisjoint(noted["lines"].get(module, ()))
+        }
+        turns: Counter[str] = Counter()
+        chosen = []
+        for test in sorted(known, key=lambda test: known[test]["seconds"]):
+            file = test.partition("::")[0]
+            kills = (self.kills[test], self.kills[file])
+            late = is_transactional(self.items[test])
+            chosen.append((late, *(-each for each in kills), turns[file], test))
+            turns[file] += 1
         return [self.items[test] for *_, test in sorted(chosen)]
 
     def fork(self, module: str, mutant: Mutant | None) -> str:
@@ -249,10 +268,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--seconds", type=float, default=60, help="of tests, until a mutant survives"
     )
+    parser.add_argument("--again", type=Path, help="only what survived in this output")
     chosen = parser.parse_args(arguments)
     if chosen.record:
         return record(chosen.paths)
-    hunter = Hunter(chosen.paths, sample=chosen.sample, seconds=chosen.seconds)
+    hunter = Hunter(
+        chosen.paths,
+        sample=chosen.sample,
+        seconds=chosen.seconds,
+        again=chosen.again,
+    )
     return pytest.main([*TESTS, "-q"], plugins=[hunter])
 
 

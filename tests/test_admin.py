@@ -6,11 +6,14 @@ import sys
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.contrib.messages import get_messages
 from django.contrib.sessions.models import Session
 from django.core.signals import got_request_exception
+from django.db.models.signals import pre_save
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +21,7 @@ from django.views.debug import ExceptionReporter
 from oscar.core.loading import get_model
 
 from oscar_training_credits.credits import codes
+from oscar_training_credits.credits.admin import CreditCodeAdmin
 from oscar_training_credits.credits.issuing import add_grant, set_state
 from oscar_training_credits.credits.models import (
     Access,
@@ -205,6 +209,25 @@ def test_issuing_is_in_the_admins_log(admin, staff):
     assert log.object_repr == "ACME (code ending MY77)"
 
 
+def test_eight_letters_are_enough(admin):
+    issue(admin, text="ACME-2026")
+
+    assert codes.find("ACME-2026").label == "ACME"
+
+
+def test_what_else_a_site_saves_with_a_new_code_finds_it(admin, monkeypatch):
+    found = []
+    monkeypatch.setattr(
+        CreditCodeAdmin,
+        "save_related",
+        lambda self, request, form, formsets, change: found.append(form.instance),
+    )
+
+    issue(admin, text=TEXT)
+
+    assert found == [codes.find(TEXT)]
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -273,9 +296,10 @@ def test_the_list_shows_balance_and_ending_and_never_the_digest(admin):
     assert issued.code.digest not in page
 
 
-def test_a_spent_code_has_a_balance_of_nothing(admin):
+@pytest.mark.parametrize("left", [{"remaining": 0}, {"expires_at": NOW - DAY}])
+def test_a_code_with_nothing_left_has_a_balance_of_nothing(admin, left):
     make_code()
-    CreditGrant.objects.update(remaining=0)
+    CreditGrant.objects.update(**left)
 
     page = text_of(admin.get(url(CreditCode, LIST)))
 
@@ -320,6 +344,22 @@ def test_a_code_is_renamed_and_given_another_end(admin):
     assert code.balance() == 100
 
 
+def test_a_form_does_not_make_a_code_active_that_was_disabled_meanwhile(admin):
+    code = make_code()
+
+    def disable(instance, **kwargs):
+        CreditCode.objects.filter(pk=instance.pk).update(state="disabled")
+
+    pre_save.connect(disable, sender=CreditCode)
+    try:
+        edit(admin, code, label="Beta")
+    finally:
+        pre_save.disconnect(disable, sender=CreditCode)
+
+    code.refresh_from_db()
+    assert (code.label, code.state) == ("Beta", "disabled")
+
+
 def test_a_code_is_topped_up_by_a_new_grant(admin, staff):
     code = make_code(100)
 
@@ -344,6 +384,15 @@ def test_a_code_is_topped_up_by_a_new_grant(admin, staff):
         (first.pk, 30, 30),
         (second.pk, 5, 5),
     ]
+
+
+def test_a_top_up_is_in_the_admins_log(admin):
+    code = make_code(100)
+
+    edit(admin, code, **grants(code, {"credits": 30}))
+
+    made = code.grants.latest("pk")
+    assert LogEntry.objects.get().get_change_message() == f"Added grant “{made}”."
 
 
 def test_a_code_with_an_expired_grant_is_topped_up_too(admin):
@@ -415,7 +464,7 @@ def test_codes_are_disabled_and_made_active_again(admin, action, before, after):
 
     states = dict(CreditCode.objects.values_list("pk", "state"))
     assert states == {first.pk: after, second.pk: after, other.pk: before}
-    assert "2 codes changed." in words(text_of(response))
+    assert [str(each) for each in response.context["messages"]] == ["2 codes changed."]
     assert LogEntry.objects.count() == 2
 
 
@@ -479,6 +528,12 @@ def test_records_are_shown_and_never_written(admin, bought, model):
     assert admin.get(url(model, ADD)).status_code == 403
     assert admin.post(url(model, ADD), {}).status_code == 403
     assert list(model.objects.values()) == before
+
+
+def test_the_entries_name_their_code(admin, bought):
+    page = text_of(admin.get(url(LedgerEntry, LIST)))
+
+    assert f'class="field-code">{bought[LedgerEntry].grant.code}<' in page
 
 
 @pytest.mark.parametrize("model", READ_ONLY)
@@ -591,6 +646,20 @@ def test_learners_are_looked_up_where_the_admin_can_search_them(admin, clerk):
     page = text_of(client.get(url(CreditCode, "change", code.pk)))
     assert "admin-autocomplete" not in page
     assert 'name="learners"' in page
+
+
+def test_where_users_can_not_be_searched_their_numbers_are_typed(admin, monkeypatch):
+    address = url(CreditCode, "change", make_code().pk)
+    users = site._registry[get_user_model()]
+
+    monkeypatch.setattr(type(users), "search_fields", ())
+    without_search = text_of(admin.get(address))
+    monkeypatch.delitem(site._registry, get_user_model())
+    without_users = text_of(admin.get(address))
+
+    for page in (without_search, without_users):
+        assert "admin-autocomplete" not in page
+        assert 'name="learners"' in page
 
 
 # How products are sold

@@ -7,7 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.urls import reverse
+from django.contrib.auth.models import Permission
+from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from oscar.apps.checkout.signals import pre_payment
 from oscar.apps.payment.exceptions import PaymentError
@@ -703,13 +704,51 @@ def test_what_is_taken_before_the_payment_fails(
     assert TakenPayment.objects.count() == len(expected)
 
 
-def test_staff_note_that_a_payment_was_paid_back(cut_off, admin_client):
-    url = reverse("admin:training_credits_takenpayment_changelist")
-    listed = words(text_of(admin_client.get(url)))
-    form = {"action": "settle", "_selected_action": [cut_off.pk]}
+PAYMENTS = reverse_lazy("admin:training_credits_takenpayment_changelist")
 
-    answer = admin_client.post(url, form, follow=True)
+
+def settle(client, payment):
+    form = {"action": "settle", "_selected_action": [payment.pk]}
+    answer = client.post(PAYMENTS, form, follow=True)
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_staff_note_that_a_payment_was_paid_back(cut_off, admin_client):
+    listed = words(text_of(admin_client.get(PAYMENTS)))
+
+    said = settle(admin_client, cut_off)
 
     assert cut_off.reference in listed
-    assert "1 payment settled" in text_of(answer)
+    assert said == ["1 payment settled."]
     assert list(api.lost_payments()) == []
+
+
+def test_a_payment_is_settled_once_and_never_edited(cut_off, admin_client):
+    settle(admin_client, cut_off)
+    cut_off.refresh_from_db()
+    change = reverse("admin:training_credits_takenpayment_change", args=[cut_off.pk])
+
+    again = settle(admin_client, cut_off)
+    edited = admin_client.post(change, {"reference": "other"})
+
+    assert again == ["0 payments settled."]
+    assert edited.status_code == 403
+    assert TakenPayment.objects.get().settled_at == cut_off.settled_at
+
+
+def test_who_may_only_look_settles_no_payment(cut_off, client):
+    user = make_learner(is_staff=True)
+    codename = "view_takenpayment"
+    user.user_permissions.add(Permission.objects.get(codename=codename))
+    client.force_login(user)
+
+    settle(client, cut_off)
+
+    assert [lost.pk for lost in api.lost_payments()] == [cut_off.pk]
+
+
+@pytest.mark.parametrize(("allocated", "debited"), [(180, 0), (180, 180), (0, 180)])
+def test_what_was_reserved_is_to_be_paid_back_as_what_was_taken(allocated, debited):
+    payment = TakenPayment(amount_allocated=allocated, amount_debited=debited)
+
+    assert payment.amount == 180

@@ -9,13 +9,14 @@ from unittest import mock
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.utils.timezone import override
 from oscar.core.loading import get_model
 
 from oscar_training_credits import api
 from oscar_training_credits.credits import access
 from oscar_training_credits.credits.giving import begin_access, period_of
 from oscar_training_credits.credits.models import Access, AccessChange, TermsChange
-from oscar_training_credits.credits.terms import Kind
+from oscar_training_credits.credits.terms import Kind, is_far_away
 from oscar_training_credits.shop.training import sell_as_training
 from oscar_training_credits.test.factories import (
     make_code,
@@ -262,6 +263,18 @@ def test_a_path_can_not_contain_itself_nor_a_path_nor_a_course_twice(path, cours
             make_training("Path", kind=Kind.PATH, path_courses=listed)
     with pytest.raises(ValidationError, match="itself"):
         sell_as_training(courses[2].product, kind=Kind.PATH, path_courses=courses[1:])
+
+
+@pytest.mark.parametrize(("days", "is_far"), [(36_500, False), (36_501, True)])
+def test_a_hundred_years_count_from_today_on_the_sites_clock(days, is_far, settings):
+    settings.TIME_ZONE = "America/New_York"
+    late_on_new_years_eve = datetime(2027, 1, 1, 4, tzinfo=UTC)
+
+    now = mock.patch("django.utils.timezone.now", return_value=late_on_new_years_eve)
+    with now, override("Asia/Tokyo"):
+        for there in (1, -1):
+            day = date(2026, 12, 31) + there * timedelta(days=days)
+            assert is_far_away(day) is is_far
 
 
 def test_access_may_be_for_one_day():

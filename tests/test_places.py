@@ -726,6 +726,16 @@ def test_the_buyer_is_offered_a_place_that_gives_them_something(
     assert (hurdle is None) is offered
 
 
+def test_only_free_places_can_give_somebody_something(line, buyer, ann):
+    places.claim(line.training_places.get(number=1), ann.user)
+    api.refund_lines([(line, 1)], cause="a")
+    claimed, free, refunded = line.training_places.order_by("number")
+
+    gained = places.gained_from(buyer.user, [claimed, free, refunded])
+
+    assert gained == {free.pk}
+
+
 HINTS = ("Give each learner a link of their own.", "Revoke a link that went astray")
 
 
@@ -820,6 +830,17 @@ def test_a_link_revoked_between_reading_and_accepting_is_refused(line, ann):
     assert refused.value.hurdle == Hurdle.REVOKED
 
 
+def test_a_place_that_is_gone_altogether_is_refused(line, ann):
+    read = line.training_places.get(number=1)
+    line.training_places.all().delete()
+
+    with pytest.raises(PlaceRefused) as refused:
+        places.claim(read, ann.user)
+
+    assert refused.value.hurdle == Hurdle.REVOKED
+    assert not places.renew_link(read)
+
+
 def test_a_link_is_renewed_only_as_it_was_read(line, ann):
     places.claim(line.training_places.get(number=2), ann.user)
     api.refund_lines([(line, 1)], cause="a")
@@ -834,6 +855,13 @@ def test_a_link_is_renewed_only_as_it_was_read(line, ann):
 
 
 # Refunds
+
+
+@pytest.mark.parametrize(("keep", "going"), [(4, ""), (3, ""), (2, "3"), (0, "321")])
+def test_the_last_places_go_first(line, keep, going):
+    gone = places.to_take_back(line.training_places.all(), keep=keep)
+
+    assert "".join(str(place.number) for place in gone) == going
 
 
 def test_a_refund_of_two_lines_leaves_each_its_own_places(buyer):

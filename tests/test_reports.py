@@ -155,6 +155,7 @@ def test_the_history_speaks_as_the_page_editor_does(client):
     page = words(text_of(report(client, "changes")))
 
     assert "kind Course Path" in page
+    assert "courses of the path Inside" in page
     assert "credit-only No Yes" in page
     assert "access until 2 Jan 2027" in page
 

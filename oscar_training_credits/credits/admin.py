@@ -162,9 +162,6 @@ class CreditCodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return ["learners"]
         return []
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return [] if obj is None else self.readonly_fields
-
     def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_inline_instances(request, obj) if obj else []
 
@@ -194,10 +191,9 @@ class CreditCodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             obj.save(update_fields=[name for name in fields if name not in RELATED])
 
     def save_formset(self, request: Any, form: Any, formset: Any, change: bool) -> None:
-        formset.new_objects, formset.changed_objects = [], []
-        formset.deleted_objects = []
-        for grant in formset.save(commit=False):
-            made = issuing.add_grant(
+        # The admin's log names these.
+        formset.new_objects = [
+            issuing.add_grant(
                 form.instance,
                 grant.credits,
                 origin=grant.origin,
@@ -205,7 +201,8 @@ class CreditCodeAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 expires_at=grant.expires_at,
                 by=request.user,
             )
-            formset.new_objects.append(made)
+            for grant in formset.save(commit=False)
+        ]
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
