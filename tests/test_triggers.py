@@ -110,7 +110,8 @@ def test_migrating_back_takes_the_triggers_away(migrated_back):
     migrated_back("0001")
 
     assert missing() == TRIGGERS
-    assert [finding.rule for finding in api.audit()] == ["triggers"] * len(TRIGGERS)
+    found = [(each.rule, each.model, each.pk) for each in api.audit()]
+    assert found == [("triggers", "ledgerentry", None)] * len(TRIGGERS)
     run(f"UPDATE {TABLE} SET credits = 40, balance = 40")  # noqa: S608
     run(f"DELETE FROM {TABLE}")  # noqa: S608
     CreditGrant.objects.all().delete()

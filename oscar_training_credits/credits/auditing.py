@@ -429,7 +429,7 @@ def refunds_are_of_whole_units() -> Rows:
 def _sum(rows: QuerySet[Any], column: str) -> Coalesce:
     """Return the sum over all rows that belong to one row of an outer query."""
     # Grouped by what is the same for all of them, or there would be a sum for each.
-    total = rows.order_by().annotate(same=Value(0)).values("same")
+    total = rows.annotate(same=Value(0)).values("same")
     total = total.annotate(total=Sum(column)).values("total")
     return Coalesce(Subquery(total, output_field=IntegerField()), 0)
 
