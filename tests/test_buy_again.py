@@ -172,6 +172,14 @@ def test_places_for_others_are_not_asked(learner, course, code, settings):
     assert code.balance() == 40
 
 
+def test_only_what_the_learner_has_bought_counts(learner, course, settings):
+    settings.TRAINING_CREDITS_BUY_AGAIN = "never"
+    other = make_training()
+
+    assert sale.refusals_again(learner.user, [other]) == {}
+    assert sale.refusals_again(make_learner(), [course.training]) == {}
+
+
 def test_no_query_more_where_all_is_sold_again(
     learner, course, settings, django_assert_num_queries
 ):

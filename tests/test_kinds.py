@@ -94,6 +94,13 @@ def test_a_path_lists_its_courses_in_order(path, courses):
     assert path.listed_courses() == listed
 
 
+def test_a_path_lists_its_courses_by_their_position(path, courses):
+    for position, course in enumerate(courses[1::-1], start=8):
+        path.path_courses.filter(course=course).update(position=position)
+
+    assert path.listed_courses() == (courses[1], courses[0])
+
+
 def test_a_plan_opens_its_range(learner, plan, courses):
     place_order(learner, (plan.product, 1))
 
@@ -156,6 +163,25 @@ def test_a_child_product_is_found_by_its_parent(learner):
     place_order(learner, (plan.product, 1))
 
     assert seen(learner, [child]) == [True]
+
+
+def test_what_a_path_and_a_plan_among_others_open_as_well(path, plan, courses):
+    by_path = access.opened_by_others([path, *courses])
+    by_both = access.opened_by_others([plan, path, *courses])
+
+    assert by_path == {courses[0]: path, courses[1]: path}
+    assert by_both == {**by_path, courses[2]: plan}
+
+
+def test_a_path_that_is_not_among_them_opens_none(path, courses):
+    other = make_training("Other", kind=Kind.PATH, path_courses=(courses[2],))
+
+    assert access.opened_by_others([other, courses[0]]) == {}
+
+
+def test_courses_alone_open_nothing_as_well(courses, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert access.opened_by_others(courses) == {}
 
 
 def test_access_lasts_while_any_ground_does(learner, path, plan, courses):
@@ -662,6 +688,10 @@ def test_access_over_time(learner):
     for moment, expected in moments:
         with mock.patch("django.utils.timezone.now", return_value=moment):
             assert seen(learner, [course]) == [expected]
+            standing = access.standing(learner, course)
+        ended_at = given.ends_at if moment == given.ends_at else None
+        assert standing.ended_at == ended_at
+        assert standing.is_to_come is (moment < given.starts_at)
 
 
 def test_access_that_has_not_begun_is_to_come(learner):
@@ -672,6 +702,24 @@ def test_access_that_has_not_begun_is_to_come(learner):
     standing = access.standing(learner, course)
     assert standing.is_to_come
     assert not standing.has_access
+
+
+def test_what_is_to_come_follows_what_ended_last(learner):
+    course = make_training(access_days=30)
+    now = datetime.now(UTC)
+    for days in (300, 100):
+        row = begin_access(learner, course, order_line=None)
+        Access.objects.filter(pk=row.pk).update(
+            starts_at=now - (days + 30) * DAY, ends_at=now - days * DAY
+        )
+    sell_as_training(course.product, access_from=(now + 9 * DAY).date())
+    course.refresh_from_db()
+    begin_access(learner, course, order_line=None)
+
+    standing = access.standing(learner, course)
+
+    assert standing.is_to_come
+    assert standing.ended_at == now - 100 * DAY
 
 
 # What waits for a plan or a path that does not open it any more

@@ -273,6 +273,17 @@ def test_who_has_no_address_has_no_domain(address, learner):
     assert told(code, learner) is Reason.NOT_FOR_YOU
 
 
+def test_the_lists_of_one_code_are_not_those_of_another(learner, team):
+    for_some = make_code()
+    for_some.learners.add(make_learner())
+    for_some.groups.add(team)
+    make_code(text=TEXT)
+
+    for reader in (learner, AnonymousUser(), None):
+        found = codes.find(TEXT, learner=reader)
+        assert told(found, reader) is None
+
+
 def test_a_user_model_without_groups_is_in_none(team):
     class Plain:
         pk = 0
