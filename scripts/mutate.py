@@ -114,6 +114,10 @@ class Hunter:
         self.seconds = seconds
         self.again = again.read_text() if again else None
         self.known = json.loads(RECORD.read_text())
+        self.reach = {
+            test: sum(map(len, noted["lines"].values()))
+            for test, noted in self.known["tests"].items()
+        }
         self.kills: Counter[str] = Counter()
         self.failed = ""
 
@@ -180,9 +184,10 @@ class Hunter:
         return sorted(shuffled[: self.sample], key=lambda mutant: mutant.lines[0])
 
     def tests(self, module: str, lines: range) -> list[pytest.Item]:
-        """Return the tests of these lines, those of whose kind killed most first.
+        """Return the tests of these lines, the likeliest to notice a mistake first.
 
-        The others take turns, file by file, as those of one file are much alike.
+        Those that noticed most in little time; then the quickest, those that run
+        least else, one of each file, and those in a file of the module's name, in turn.
         """
         known = {
             test: noted
@@ -191,15 +196,25 @@ class Hunter:
             and noted["seconds"] < SLOW
             and not set(lines).isdisjoint(noted["lines"].get(module, ()))
         }
-        turns: Counter[str] = Counter()
-        chosen = []
-        for test in sorted(known, key=lambda test: known[test]["seconds"]):
-            file = test.partition("::")[0]
-            kills = (self.kills[test], self.kills[file])
+        quick = sorted(known, key=lambda test: known[test]["seconds"])
+        focused = sorted(quick, key=lambda test: self.reach[test])
+        nth: Counter[str] = Counter()
+        in_turn = []
+        for test in quick:
+            nth[file_of(test)] += 1
+            in_turn.append((nth[file_of(test)], test))
+        namesakes = [test for test in quick if Path(module).stem in file_of(test)]
+        ranks: dict[str, int] = {}
+        for order in (quick, focused, [test for _, test in sorted(in_turn)], namesakes):
+            for rank, test in enumerate(order):
+                ranks[test] = min(rank, ranks.get(test, rank))
+
+        def likeliest(test: str) -> tuple[bool, float, int, int]:
             late = is_transactional(self.items[test])
-            chosen.append((late, *(-each for each in kills), turns[file], test))
-            turns[file] += 1
-        return [self.items[test] for *_, test in sorted(chosen)]
+            by_second = self.kills[test] / (known[test]["seconds"] + 0.01)
+            return late, -by_second, -self.kills[file_of(test)], ranks[test]
+
+        return [self.items[test] for test in sorted(known, key=likeliest)]
 
     def fork(self, module: str, mutant: Mutant | None) -> str:
         tests = self.tests(module, mutant.lines if mutant else range(1, 10_000))
@@ -222,7 +237,7 @@ class Hunter:
         if os.WIFSIGNALED(status):
             return "timeout" if os.WTERMSIG(status) == signal.SIGALRM else "killed"
         self.killer = killer.read_text()
-        self.kills.update([self.killer, self.killer.partition("::")[0]])
+        self.kills.update([self.killer, file_of(self.killer)])
         return RESULTS[os.WEXITSTATUS(status)]
 
     def child(
@@ -251,6 +266,10 @@ class Hunter:
             if time.monotonic() > end:
                 break
         return SURVIVED
+
+
+def file_of(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def is_transactional(item: pytest.Item) -> bool:

@@ -14,7 +14,12 @@ from oscar.core.loading import get_model
 
 from oscar_training_credits import api
 from oscar_training_credits.credits import access
-from oscar_training_credits.credits.giving import begin_access, period_of
+from oscar_training_credits.credits.giving import (
+    Period,
+    begin_access,
+    foreseen,
+    period_of,
+)
 from oscar_training_credits.credits.models import Access, AccessChange, TermsChange
 from oscar_training_credits.credits.terms import Kind, is_far_away
 from oscar_training_credits.shop.training import sell_as_training
@@ -388,6 +393,13 @@ PERIODS = [
         id="after what is running",
     ),
     pytest.param(
+        {"access_from": date(2027, 3, 1), "access_days": 1},
+        {"after": NOON - 5 * DAY},
+        NOON,
+        NOON + DAY,
+        id="after what is over",
+    ),
+    pytest.param(
         {"access_days": 30},
         {"until": NOON + 5 * DAY},
         NOON,
@@ -417,6 +429,32 @@ def test_from_when_until_when(settings, terms, given, starts_at, ends_at):
 
     assert (period.starts_at, period.ends_at) == (starts_at, ends_at)
     assert period.is_empty is (starts_at == ends_at)
+
+
+@pytest.mark.parametrize("first_day", [None, date(2027, 3, 25)])
+@pytest.mark.parametrize(
+    "has",
+    [(-20, -5), (-5, 20), (-5, None), (5, 35), (5, None), (10, 40), (15, 45)],
+    ids=str,
+)
+def test_what_is_foreseen_is_what_is_given(learner, settings, first_day, has):
+    settings.TIME_ZONE = NEW_YORK
+    course = make_training(access_days=30, access_from=first_day)
+    begin, end = has
+    first = (course.opens_at or NOON + 10 * DAY) - 10 * DAY
+    with mock.patch("django.utils.timezone.now", return_value=NOON):
+        had = begin_access(learner, course, order_line=None)
+        had.starts_at, had.ends_at = first + begin * DAY, end and first + end * DAY
+        had.save()
+
+        standing = access.standing(learner, course)
+        period = foreseen(course, standing, at=NOON)
+        given = place_order(learner, (course.product, 1)).lines.get().training_access
+
+    if end is None and had.starts_at <= given.starts_at:
+        assert period is None
+    else:
+        assert period == Period(given.starts_at, given.ends_at)
 
 
 def test_access_ends_with_the_code_where_the_code_says_so(learner, courses):
@@ -462,6 +500,14 @@ def test_staff_give_access_on_record(learner, courses):
     assert (change.reason, change.changed_by) == ("Goodwill", staff)
 
 
+def test_what_another_learner_has_for_ever_keeps_nobody_from_it(learner, courses):
+    api.give_access(make_learner(), courses[0], reason="Goodwill")
+
+    api.give_access(learner, courses[0], reason="Goodwill")
+
+    assert access.may_see(learner, courses[0])
+
+
 def test_what_staff_give_begins_when_what_runs_ends(learner):
     course = make_training(access_days=10)
     first = api.give_access(learner, course, reason="Goodwill")
@@ -487,6 +533,13 @@ def test_a_change_needs_a_reason(learner, courses, reason):
     assert not Access.objects.exists()
 
 
+@pytest.mark.parametrize("reason", ["x", "x" * 200])
+def test_a_reason_may_be_short_or_long(learner, courses, reason):
+    given = api.give_access(learner, courses[0], reason=reason)
+
+    assert given.changes.get().reason == reason
+
+
 def test_extending_moves_what_was_to_follow(learner):
     course = make_training(access_days=10)
     first, second = (
@@ -497,6 +550,11 @@ def test_extending_moves_what_was_to_follow(learner):
         first, until=first.ends_at + 5 * DAY, reason="They were ill."
     )
 
+    for row in (first, second):
+        former_end = row.ends_at
+        row = Access.objects.get(pk=row.pk)
+        change = row.changes.latest("pk")
+        assert (change.former_end, change.ends_at) == (former_end, row.ends_at)
     second.refresh_from_db()
     assert extended.ends_at == first.ends_at + 5 * DAY == second.starts_at
     assert second.ends_at - second.starts_at == 10 * DAY
@@ -571,12 +629,27 @@ def test_what_has_no_end_can_not_be_extended(learner, courses):
 
 def test_what_has_ended_can_be_extended(learner):
     given = api.give_access(learner, make_training(access_days=10), reason="Goodwill")
-    api.end_access(given, reason="A mistake")
+    ended = api.end_access(given, reason="A mistake")
 
-    extended = api.extend_access(given, until=None, reason="It was none.")
+    extended = api.extend_access(ended, until=None, reason="It was none.")
 
+    assert (ended, ended.has_ended(datetime.now(UTC))) == (given, True)
     assert extended.ends_at is None
     assert access.may_see(learner, given.training)
+
+
+def test_what_ended_before_it_began_can_be_extended(learner):
+    course = make_training(access_from=date.today() + 9 * DAY)  # noqa: DTZ011
+    given = api.give_access(learner, course, reason="Goodwill")
+    ended = api.end_access(given, reason="A mistake")
+
+    extended = api.extend_access(
+        ended, until=ended.ends_at + 5 * DAY, reason="It was none."
+    )
+
+    extended.refresh_from_db()
+    assert extended.starts_at == ended.starts_at
+    assert extended.ends_at == ended.starts_at + 5 * DAY
 
 
 def test_ending_early_brings_forward_what_was_to_follow(learner):
@@ -802,6 +875,51 @@ def test_a_course_that_its_plan_has_lost_waits_for_its_first_day(
 
     besides.refresh_from_db()
     assert besides.starts_at == besides.training.opens_at
+
+
+def test_a_course_that_is_opened_for_ever_is_left_as_it_is(
+    besides, learner, plan, path, courses
+):
+    api.give_access(learner, path, reason="A guest.")
+    sell_as_training(path.product, kind=Kind.PATH, path_courses=tuple(courses[:2]))
+    plan.plan_content.remove_product(courses[1].product)
+
+    assert api.bring_forward() == 0
+
+
+def test_a_course_that_begins_when_its_plan_ends_anyhow_is_left_as_it_is(
+    learner, plan, courses
+):
+    last = date.today() + 9 * DAY  # noqa: DTZ011
+    terms = {"kind": Kind.PLAN, "plan_content": plan.plan_content}
+    sell_as_training(plan.product, **terms, access_until=last)
+    sell_as_training(courses[1].product, credits=20, access_from=last + DAY)
+    for product in (plan.product, courses[1].product):
+        place_order(learner, (product, 1))
+    plan.plan_content.remove_product(courses[1].product)
+
+    assert api.bring_forward() == 0
+    assert not AccessChange.objects.exists()
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_what_was_sold_for_a_first_day_begins_then_whatever_is_sold_now(
+    learner, plan, courses, others
+):
+    first = date.today() + 9 * DAY  # noqa: DTZ011
+    sell_as_training(courses[0].product, credits=20, access_from=first)
+    terms = {"kind": Kind.PLAN, "plan_content": plan.plan_content}
+    if others:
+        sell_as_training(plan.product, **terms, access_until=first - DAY)
+    else:
+        sell_as_training(plan.product, **terms, access_days=5)
+    place_order(make_learner() if others else learner, (plan.product, 1))
+    place_order(learner, (courses[0].product, 1))
+    sell_as_training(courses[0].product, credits=20, access_from=None)
+
+    assert api.bring_forward() == 0
+    row = Access.objects.get(training=courses[0])
+    assert row.starts_at > datetime.now(UTC)
 
 
 def test_what_was_to_follow_a_lost_course_follows_it_still(learner, plan, courses):

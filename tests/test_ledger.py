@@ -303,6 +303,19 @@ def test_no_more_credits_are_taken_than_there_are(grant, order):
     assert not redemption.entries.exists()
 
 
+def test_a_new_grant_is_saved_with_what_remains(grant):
+    new = CreditGrant(code=grant.code, credits=5, remaining=4)
+    new.save()
+    copy = CreditGrant.objects.get(pk=new.pk)
+    copy.pk = None
+    copy.save(force_insert=True)
+
+    assert copy.pk != new.pk
+    for saved in (new, copy):
+        saved.refresh_from_db()
+        assert (saved.credits, saved.remaining) == (5, 4)
+
+
 def test_what_a_stale_grant_says_does_not_count(grant, order):
     stale = CreditGrant.objects.get(pk=grant.pk)
     ledger.take(grant, 90, redemption=redemption_of(grant, order, 90))

@@ -392,6 +392,19 @@ def test_fewer_lines_for_the_same_cause_are_an_error(learner, training, code):
         refunding.refund_lines([(first, 1)], cause="a")
 
 
+def test_the_same_again_after_another_refund_is_the_first(learner, training, code):
+    other = make_training("Secure by Design", credits=30).product
+    order = place_order(learner, (training.product, 1), (other, 1), text=TEXT)
+    first, second = order.lines.order_by("pk")
+    done = refunding.refund_lines([(first, 1)], cause="a")
+    refunding.refund_lines([(second, 1)], cause="b")
+
+    again = refunding.refund_lines([(first, 1)], cause="a")
+
+    assert again.is_repeated
+    assert again.refunds == done.refunds
+
+
 def test_another_order_has_causes_of_its_own(learner, training, code, line):
     other = place_order(learner, (training.product, 1), text=TEXT).lines.get()
     refunding.refund_lines([(line, 1)], cause="a")
@@ -426,9 +439,12 @@ def test_expired_credits_are_refused_without_days_of_grace(lapsed, settings, day
     assert not Refund.objects.exists()
 
 
-def test_it_is_said_when_the_first_of_expired_credits_did(learner, training, settings):
+@pytest.mark.parametrize("code_ends", [None, NOW + 2 * DAY])
+def test_it_is_said_when_the_first_of_expired_credits_did(
+    learner, training, settings, code_ends
+):
     settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = None
-    code = make_code(10, text=TEXT, grant_expires_at=NOW + DAY)
+    code = make_code(10, text=TEXT, grant_expires_at=NOW + DAY, expires_at=code_ends)
     add_grant(code, 100, expires_at=NOW + 2 * DAY)
     line = place_order(learner, (training.product, 1), text=TEXT).lines.get()
 
@@ -438,12 +454,17 @@ def test_it_is_said_when_the_first_of_expired_credits_did(learner, training, set
     assert (refusal.obstacle, refusal.moment) == (Obstacle.LAPSED, NOW + DAY)
 
 
-@pytest.mark.parametrize("ends", ["grant", "code"])
+ENDS = {
+    "grant": {"grant_expires_at": NOW + DAY},
+    "code": {"expires_at": NOW + DAY},
+}
+
+
+@pytest.mark.parametrize("terms", ENDS.values(), ids=ENDS)
 def test_credits_have_expired_at_the_moment_of_their_end(
-    ends, learner, training, settings
+    terms, learner, training, settings
 ):
     settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = None
-    terms = {"grant_expires_at" if ends == "grant" else "expires_at": NOW + DAY}
     make_code(100, text=TEXT, **terms)
     line = place_order(learner, (training.product, 1), text=TEXT).lines.get()
 
@@ -475,9 +496,11 @@ def test_expired_credits_come_back_in_a_grant_for_the_days_of_grace(lapsed, sett
     assert_balanced()
 
 
-def test_what_nobody_gave_back_is_not_revived(learner, training, settings):
+@pytest.mark.parametrize("grant_ends", [None, NOW + 50 * DAY])
+def test_what_nobody_gave_back_is_not_revived(learner, training, settings, grant_ends):
     settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = 10
-    code, other = make_code(50, text=TEXT), make_code(50)
+    code = make_code(50, text=TEXT, grant_expires_at=grant_ends)
+    other = make_code(50)
     line = place_order(learner, (training.product, 2), text=TEXT).lines.get()
     CreditCode.objects.filter(pk=code.pk).update(expires_at=NOW - DAY)
 
@@ -505,6 +528,15 @@ def test_a_code_that_ends_within_the_grace_lives_as_long(lapsed, settings):
     assert code.expires_at == NOW + 10 * DAY
     assert code.balance(NOW) == 27
     assert code.balance(NOW + 2 * DAY) == 20
+
+
+def test_a_code_that_lives_longer_than_the_grace_does_so(lapsed, settings):
+    settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = 10
+    CreditCode.objects.update(expires_at=NOW + 50 * DAY)
+
+    refunding.refund_lines([(lapsed, 1)], cause="a", at=NOW)
+
+    assert CreditCode.objects.get().expires_at == NOW + 50 * DAY
 
 
 def test_what_has_not_expired_goes_back_where_it_was(learner, training):

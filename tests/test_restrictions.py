@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, Group
 from django.core.exceptions import ValidationError
 from django.utils import timezone
@@ -286,6 +287,7 @@ def test_the_lists_of_one_code_are_not_those_of_another(learner, team):
 
 def test_a_user_model_without_groups_is_in_none(team):
     class Plain:
+        _meta = get_user_model()._meta
         pk = 0
         is_authenticated = True
         email = "ann@home.example"
@@ -293,9 +295,10 @@ def test_a_user_model_without_groups_is_in_none(team):
         def get_email_field_name(self):
             return "email"
 
-    code = make_code(groups=[team])
+    code = make_code(groups=[team], text=TEXT)
 
-    assert told(code, Plain()) is Reason.NOT_FOR_YOU
+    for read in (code, codes.find(TEXT, learner=Plain())):
+        assert told(read, Plain()) is Reason.NOT_FOR_YOU
 
 
 def test_a_voucher_for_some_is_active_but_not_available_to_others(learner):

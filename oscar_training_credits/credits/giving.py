@@ -265,8 +265,8 @@ def end_access(
 def end_access_of(
     order_lines: Iterable[Any],
     *,
-    places: Iterable[Place] = (),
-    at: datetime | None = None,
+    places: Iterable[Place],
+    at: datetime,
 ) -> tuple[int, ...]:
     """End the access bought with `order_lines`; return those that had any, by key.
 
@@ -275,7 +275,6 @@ def end_access_of(
     The rows stay. Access to the same training that was bought later, and was to
     begin when this ends, begins that much sooner: no day of it is lost.
     """
-    at = at or timezone.now()
     bought = Q(order_line__in=list(order_lines)) | Q(place__in=list(places))
     running = Access.objects.filter(bought, Q(ends_at=None) | Q(ends_at__gt=at))
     lock_learners(running.values_list("learner_id", flat=True))
