@@ -284,6 +284,24 @@ def test_the_longer_of_two_waits_is_told(settings):
     assert refused(TEXT, learner_id=1, session_key="a").minutes == 60
 
 
+@pytest.mark.parametrize(
+    ("network", "overall", "allowance", "minutes"),
+    [("1/h", "1/m", "1/d", 60), ("1/m", "1/h", "1/d", 60), ("1/d", "1/h", "1/m", 1)],
+)
+def test_the_wait_is_over_when_nothing_shared_is_full_or_the_allowance_is_back(
+    settings, network, overall, allowance, minutes
+):
+    settings.TRAINING_CREDITS_THROTTLE = {
+        **UNLIMITED,
+        "network": network,
+        "overall": overall,
+        "allowance": allowance,
+    }
+    guess(1, learner_id=1, network=HERE)
+
+    assert refused(TEXT, learner_id=1, network=HERE).minutes == minutes
+
+
 @pytest.mark.parametrize("who", [{"learner_id": 1}, {"session_key": "a"}, {}], ids=str)
 def test_a_window_ends(limits, code, who):
     guess(20, network=HERE, **who)
