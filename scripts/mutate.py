@@ -64,7 +64,8 @@ class Recorder:
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[report.nodeid] += report.duration
+        makes_the_database = not self.seconds
+        self.seconds[report.nodeid] += 0 if makes_the_database else report.duration
         if report.failed:
             self.failed.add(report.nodeid)
 
