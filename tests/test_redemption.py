@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -132,6 +133,42 @@ def test_a_hold_knows_its_basket_its_learner_and_its_end(code, learner, course):
     assert (held.state, held.expires_at) == (HELD, NOW + HOUR)
     assert redemption.held_for(basket) == [held]
     assert redemption.held_for(basket_of(learner, course)) == []
+
+
+def test_what_is_paid_with_money_besides_is_not_forgotten(code, learner, course):
+    other = make_training(credits=15, price="99.00")
+    basket = make_basket(learner, (course.product, 1), (other.product, 1))
+    first, second = items_of(basket)
+    items = [first, replace(second, in_money=True)]
+    terms = {"items": items, "learner": learner, "basket": basket}
+    apply_code(TEXT, **terms, asker=None)
+    redemption.hold(
+        redemption.locked_quote(**terms),
+        basket=basket,
+        order_number="held",
+        learner=learner,
+        until=NOW + HOUR,
+    )
+
+    settled = redemption.locked_quote(**terms)
+
+    assert settled.credits == 20
+    assert settled.items == tuple(items)
+
+
+def test_only_what_is_held_of_these_codes_is_released(code, learner, course):
+    other = make_code(30, text="ACME-2026-OTHER")
+    (lapsed,) = hold(basket_of(learner, course), learner, until=NOW)
+
+    assert redemption.release_lapsed([other.pk], at=NOW) == 0
+    lapsed.refresh_from_db()
+    assert lapsed.state == HELD
+    assert redemption.release_lapsed([code.pk], at=NOW) == 1
+
+
+def test_where_nothing_is_held_nothing_is_released(django_assert_num_queries):
+    with django_assert_num_queries(2):  # the savepoint
+        assert redemption.release([]) == 0
 
 
 def test_credits_can_be_held_for_a_visitor(code, course):
