@@ -11,6 +11,7 @@ from django.db.models import F, ProtectedError
 from django.db.models.signals import pre_save
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.views.debug import ExceptionReporter
 
 from oscar_training_credits import api
 from oscar_training_credits.credits import codes, ledger
@@ -46,6 +47,7 @@ pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
 DAY = timedelta(days=1)
+SECRET = "Swordfish-Academy-77"
 
 
 @pytest.fixture
@@ -216,6 +218,18 @@ def test_a_text_taken_at_the_last_moment_is_taken():
         pre_save.disconnect(overtake, CreditCode)
 
     assert not CreditCode.objects.filter(label="Second").exists()
+
+
+def test_an_error_report_of_issuing_does_not_hold_the_text(settings):
+    settings.TRAINING_CREDITS_CODE_KEYS = []
+
+    with pytest.raises(IndexError) as failed:
+        issue_code(label="ACME", credits=50, text=SECRET)
+
+    report = ExceptionReporter(None, failed.type, failed.value, failed.tb)
+    page = report.get_traceback_html()
+    assert "_new_code" in page
+    assert SECRET not in page
 
 
 def test_codes_are_issued_in_bulk():

@@ -88,6 +88,15 @@ def test_a_redemption_knows_its_order_its_basket_and_its_learner(code, learner, 
     assert (taken.code, taken.state, taken.attempt) == (code, CAPTURED, 1)
 
 
+def test_attempts_are_counted_for_each_order(learner, course):
+    make_code(100, text=TEXT)
+
+    for _ in range(2):
+        place_order(learner, (course.product, 1), text=TEXT)
+
+    assert [taken.attempt for taken in Redemption.objects.all()] == [1, 1]
+
+
 def test_each_order_line_is_settled_by_what_was_taken_for_it(learner, course):
     make_code(100, text=TEXT)
     other = make_training(credits=15, price="99.00")
