@@ -117,6 +117,20 @@ def test_migrating_back_takes_the_triggers_away(migrated_back):
     CreditGrant.objects.all().delete()
 
 
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="no function there")
+def test_migrating_back_takes_their_function_away(migrated_back):
+    named = "SELECT COUNT(*) FROM pg_proc WHERE proname = %s"
+
+    with connection.cursor() as cursor:
+        cursor.execute(named, [triggers.REFUSE])
+        before = cursor.fetchone()
+        migrated_back("0001")
+        cursor.execute(named, [triggers.REFUSE])
+        after = cursor.fetchone()
+
+    assert (before, after) == ((1,), (0,))
+
+
 def test_migrating_back_and_forth_puts_them_back(migrated_back):
     migrated_back("0001")
     migrated_back("0002")
