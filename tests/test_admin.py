@@ -261,13 +261,20 @@ def test_what_makes_no_sense_is_refused_with_a_reason(admin, fields, message):
     assert CreditCode.objects.count() == 1
 
 
-def test_an_error_report_does_not_hold_the_text(admin, settings):
+@pytest.mark.parametrize(
+    ("keys", "error"),
+    [
+        pytest.param([], "IndexError", id="as it is issued"),
+        pytest.param(["\ud800"], "UnicodeEncodeError", id="as it is looked up"),
+    ],
+)
+def test_an_error_report_does_not_hold_the_text(admin, settings, keys, error):
     reports = []
 
     def report(request, **kwargs):
         reports.append(ExceptionReporter(request, *sys.exc_info()))
 
-    settings.TRAINING_CREDITS_CODE_KEYS = []  # so that issuing fails
+    settings.TRAINING_CREDITS_CODE_KEYS = keys
     admin.raise_request_exception = False
     got_request_exception.connect(report)
     try:
@@ -278,7 +285,7 @@ def test_an_error_report_does_not_hold_the_text(admin, settings):
     assert response.status_code == 500
     (reporter,) = reports
     page = reporter.get_traceback_html() + reporter.get_traceback_text()
-    assert "IndexError" in page
+    assert error in page
     assert codes.canonical(TEXT) not in codes.canonical(page)
 
 
