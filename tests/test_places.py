@@ -935,6 +935,23 @@ def test_a_cancellation_ends_all_places(buyer, training, ann, paid):
     assert "2 places of Django Foundations were taken back." in notes
 
 
+def test_a_line_cancelled_later_for_the_same_cause_loses_its_places_too(
+    buyer, training
+):
+    make_code(20, text=TEXT)
+    other = make_training("Paid with credits", credits=20)
+    lines = (other.product, 1), (training.product, 2)
+    in_credits, in_money = place_order(buyer.user, *lines, text=TEXT).lines.order_by(
+        "pk"
+    )
+
+    api.cancel_lines([in_credits], cause="a")
+    api.cancel_lines([in_credits, in_money], cause="a")
+
+    assert not hasattr(in_money, "settled_line")
+    assert states(in_money) == "gg"
+
+
 @pytest.mark.parametrize("paid", ["money", "credits"])
 def test_where_refunds_leave_access_only_free_places_go(
     buyer, training, ann, settings, paid
