@@ -434,6 +434,15 @@ def test_an_entry_is_never_changed_or_deleted(change, entry):
     assert list(LedgerEntry.objects.order_by("pk").values()) == before
 
 
+def test_entries_are_inserted_with_what_django_offers_for_it(entry):
+    copy = LedgerEntry(pk=entry.pk, grant=entry.grant, kind="grant", credits=9)
+    copy.balance = 9
+
+    LedgerEntry.objects.bulk_create([copy], ignore_conflicts=True)
+
+    assert LedgerEntry.objects.get(pk=entry.pk).credits == entry.credits
+
+
 REFUSED_UNASKED = (
     "save",
     "save of one field",

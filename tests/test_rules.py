@@ -292,7 +292,7 @@ class OwnReason(BaseReason):
 
     @property
     def public(self) -> BaseReason:
-        return Reason.UNKNOWN if self is OwnReason.HUSHED else self
+        return Reason.UNKNOWN if self is OwnReason.HUSHED else super().public
 
 
 def on_weekdays(code: CreditCode, purchase: Purchase) -> Refusal | None:

@@ -108,8 +108,6 @@ def missing_triggers(connection: BaseDatabaseWrapper, table: str) -> list[str]:
     vendor = connection.vendor
     if vendor not in TRIGGERS:
         return []
-    if vendor == "postgresql":
-        table = connection.ops.quote_name(table)
     with connection.cursor() as cursor:
         cursor.execute(PRESENT[vendor], [table])
         present = {name for (name,) in cursor.fetchall()}
