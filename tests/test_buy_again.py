@@ -180,6 +180,18 @@ def test_only_what_the_learner_has_bought_counts(learner, course, settings):
     assert sale.refusals_again(make_learner(), [course.training]) == {}
 
 
+def test_what_has_ended_is_refused_only_for_good(learner, course, settings):
+    end_access()
+
+    answers = []
+    for rule in ("after end", "never"):
+        settings.TRAINING_CREDITS_BUY_AGAIN = rule
+        answers.append(sale.refusals_again(learner.user, [course.training]))
+
+    assert answers[0] == {}
+    assert ONCE in answers[1][course.training.pk]
+
+
 def test_no_query_more_where_all_is_sold_again(
     learner, course, settings, django_assert_num_queries
 ):

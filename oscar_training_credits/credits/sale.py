@@ -34,23 +34,10 @@ def refusals_again(
     if settings.BUY_AGAIN == ALWAYS or not learner.is_authenticated:
         return {}
     texts = {
-        pk: refusal_again(standing)
+        pk: _refusal_again(standing)
         for pk, standing in access.bought(learner, trainings).items()
     }
     return {pk: text for pk, text in texts.items() if text}
-
-
-def refusal_again(standing: Standing) -> str:
-    """Return why the site does not sell again what stands so; empty if it does."""
-    if settings.BUY_AGAIN == NEVER:
-        return _("You have bought this before, and it can't be bought again.")
-    if settings.BUY_AGAIN == ALWAYS or standing.starts_at is None:
-        return ""
-    if standing.ends_at is None:
-        return _("You have this already, without an end.")
-    end = wording.last_day(standing.ends_at)
-    text = _("You have this until %(end)s. It can be bought again after that.")
-    return text % {"end": end}
 
 
 def over_text(training: TrainingProduct) -> str:
@@ -64,3 +51,16 @@ def most_text() -> str:
         return _("You can buy this only once in one order.")
     text = _("You can buy at most %(most)s places of this in one order.")
     return text % {"most": settings.MOST_PLACES}
+
+
+def _refusal_again(standing: Standing) -> str:
+    """Return why the site does not sell again what stands so; empty if it does."""
+    if settings.BUY_AGAIN == NEVER:
+        return _("You have bought this before, and it can't be bought again.")
+    if standing.starts_at is None:
+        return ""
+    if standing.ends_at is None:
+        return _("You have this already, without an end.")
+    end = wording.last_day(standing.ends_at)
+    text = _("You have this until %(end)s. It can be bought again after that.")
+    return text % {"end": end}
