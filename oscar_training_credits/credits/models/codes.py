@@ -215,13 +215,13 @@ class CreditCode(models.Model):
 
     def balance(self, at: datetime | None = None) -> int:
         """Return the credits that its unexpired grants still hold."""
-        grants = self.grants.spendable(at or timezone.now())
+        grants = self.grants.unexpired(at or timezone.now())
         return grants.aggregate(total=Sum("remaining"))["total"] or 0
 
 
 class CreditGrantQuerySet(models.QuerySet["CreditGrant"]):
-    def spendable(self, at: datetime) -> CreditGrantQuerySet:
-        return self.filter(Q(expires_at=None) | Q(expires_at__gt=at), remaining__gt=0)
+    def unexpired(self, at: datetime) -> CreditGrantQuerySet:
+        return self.filter(Q(expires_at=None) | Q(expires_at__gt=at))
 
 
 class CreditGrant(models.Model):
