@@ -127,20 +127,14 @@ def read_unlocked(code_ids: Any) -> list[CreditCode]:
     return list(codes.prefetch_related("grants"))
 
 
-def take_code_locks_away(monkeypatch: Any, *, parties: int) -> None:
-    """Let all parties read the codes before any of them goes on."""
+def take_locks_away(monkeypatch: Any, *, parties: int) -> None:
+    """Let all parties read the codes before any of them writes what it has read."""
     everybody_has_read = Meeting(parties)
 
     def read_together(code_ids: Any) -> list[CreditCode]:
         read = read_unlocked(code_ids)
         everybody_has_read()
         return read
-
-    monkeypatch.setattr(redemption, "locked_codes", read_together)
-
-
-def take_locks_away(monkeypatch: Any, *, parties: int) -> None:
-    """Let all parties read the codes before any of them writes what it has read."""
 
     def take_what_was_read(
         grant: Any, credits: int, *, redemption: Any, kind: str
@@ -155,7 +149,7 @@ def take_locks_away(monkeypatch: Any, *, parties: int) -> None:
             balance=grant.remaining,
         )
 
-    take_code_locks_away(monkeypatch, parties=parties)
+    monkeypatch.setattr(redemption, "locked_codes", read_together)
     monkeypatch.setattr(ledger, "take", take_what_was_read)
 
 

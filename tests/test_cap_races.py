@@ -9,7 +9,9 @@ import pytest
 from django.urls import reverse
 from oscar.core.loading import get_model
 
+from oscar_training_credits.credits import redemption
 from oscar_training_credits.credits.models import Redemption
+from oscar_training_credits.credits.quoting import Quote
 from oscar_training_credits.test.factories import (
     make_code,
     make_learner,
@@ -17,7 +19,7 @@ from oscar_training_credits.test.factories import (
 )
 
 from .pages import make_course
-from .racing import at_once, take_code_locks_away
+from .racing import Meeting, at_once, read_unlocked
 from .shop import Learner, shown_in, text_of
 
 Order = get_model("order", "Order")
@@ -75,7 +77,15 @@ def test_one_order_only_holds_between_learners():
 
 def test_control_without_the_lock_a_cap_is_passed(monkeypatch):
     make_code(1000, text=TEXT, credits_per_learner=40)
-    take_code_locks_away(monkeypatch, parties=TABS)
+    everybody_has_asked, quote = Meeting(TABS), redemption.quote
+
+    def ask_together(*args: Any) -> Quote:
+        settled = quote(*args)
+        everybody_has_asked()
+        return settled
+
+    monkeypatch.setattr(redemption, "locked_codes", read_unlocked)
+    monkeypatch.setattr(redemption, "quote", ask_together)
 
     at_once(tabs())
 

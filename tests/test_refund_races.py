@@ -132,20 +132,26 @@ def test_a_cancellation_and_a_refund_at_once(code, line):
 
 
 @pytest.fixture
-def read_together():
-    """What reads the codes when no lock makes one wait for the other."""
+def without_locks(monkeypatch):
+    """All read what is left and what was done before any of them gives back."""
     everybody_has_read = Meeting(TRIES)
+    earlier = refunding._earlier
 
     def read(wanted: Any) -> dict[int, Any]:
-        codes = list(CreditCode.objects.prefetch_related("grants"))
-        everybody_has_read()
+        codes = CreditCode.objects.prefetch_related("grants")
         return {code.pk: code for code in codes}
 
-    return read
+    def read_together(wanted: Any, cause: str) -> tuple[Refund, ...]:
+        found = earlier(wanted, cause)
+        everybody_has_read()
+        return found
+
+    monkeypatch.setattr(refunding, "_lock", read)
+    monkeypatch.setattr(refunding, "_earlier", read_together)
 
 
 def test_control_without_the_locks_more_is_given_back(
-    code, line, monkeypatch, read_together, race
+    code, line, monkeypatch, without_locks, race
 ):
     def give_what_was_read(grant, credits, *, refund):
         grant.remaining += credits
@@ -163,7 +169,6 @@ def test_control_without_the_locks_more_is_given_back(
             refunded = portion.line.refunded + portion.credits
             RedemptionLine.objects.filter(pk=portion.line.pk).update(refunded=refunded)
 
-    monkeypatch.setattr(refunding, "_lock", read_together)
     monkeypatch.setattr(ledger, "give_back", give_what_was_read)
     monkeypatch.setattr(refunding, "_mark_lines", mark_what_was_read)
 
@@ -172,11 +177,7 @@ def test_control_without_the_locks_more_is_given_back(
     assert Refund.objects.aggregate(total=Sum("credits"))["total"] > 100
 
 
-def test_control_without_the_locks_a_retry_fails(
-    code, line, monkeypatch, read_together, race
-):
-    monkeypatch.setattr(refunding, "_lock", read_together)
-
+def test_control_without_the_locks_a_retry_fails(code, line, without_locks, race):
     def retry() -> str:
         try:
             return give_back(line, 2, "a")
