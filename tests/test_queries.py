@@ -25,7 +25,8 @@ from sandbox.academy.models import CoursePage
 from .pages import course_index, make_course
 from .test_express import Buyer
 
-pytestmark = pytest.mark.any_database
+# The counts are made once, by one worker, as they take two databases of their own.
+pytestmark = [pytest.mark.any_database, pytest.mark.xdist_group("queries")]
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["basket", "index", "shipping-method", "payment-details", "preview"]
