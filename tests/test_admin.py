@@ -25,10 +25,19 @@ from oscar_training_credits.credits.admin import CreditCodeAdmin
 from oscar_training_credits.credits.issuing import add_grant, set_state
 from oscar_training_credits.credits.models import (
     Access,
+    AccessChange,
+    AppliedCode,
     CreditCode,
     CreditGrant,
+    Delivery,
+    ExpressPurchase,
     LedgerEntry,
+    MoneyChoice,
+    ParkedPrice,
+    PathCourse,
+    Place,
     Redemption,
+    TermsChange,
     TrainingProduct,
 )
 from oscar_training_credits.test.factories import (
@@ -714,3 +723,24 @@ def test_terms_that_make_no_sense_are_refused_with_a_message(admin, terms, messa
     assert response.status_code == 200
     assert message in words(text_of(response))
     assert not TrainingProduct.objects.exists()
+
+
+# What records are called
+
+
+def test_records_are_called_by_what_tells_them_apart():
+    change = TermsChange(term="credits", before="20", after="35")
+    named = [
+        (PathCourse(path_id=3, course_id=5), "3: 5"),
+        (change, "credits: 20 → 35"),
+        (ParkedPrice(price="25.00"), "25.00"),
+        (MoneyChoice(line_id=4), "4"),
+        (ExpressPurchase(basket_id=6), "6"),
+        (AppliedCode(basket_id=6, code_id=8), "6: 8"),
+        (AccessChange(access_id=7, kind="given"), "7: given"),
+        (Place(order_line_id=9, number=2), "9: 2"),
+        (Delivery(key="abc"), "abc"),
+    ]
+
+    for record, name in named:
+        assert str(record) == name
