@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5
 # Each worker makes a database of its own, so many of them would not be quicker.
-WORKERS = ["--numprocesses=auto", "--maxprocesses=4", "--dist=loadgroup"]
+WORKERS = ["--numprocesses=auto", "--maxprocesses=4"]
 
 
 def main(arguments: list[str]) -> int:
