@@ -288,7 +288,7 @@ def test_the_lists_of_one_code_are_not_those_of_another(learner, team):
 def test_a_user_model_without_groups_is_in_none(team):
     class Plain:
         _meta = get_user_model()._meta
-        pk = 0
+        pk = 999_999
         is_authenticated = True
         email = "ann@home.example"
 
