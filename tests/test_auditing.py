@@ -54,7 +54,15 @@ Source = get_model("payment", "Source")
 pytestmark = pytest.mark.django_db
 
 HOUR = timedelta(hours=1)
-CHECKED = (CreditGrant, Redemption, RedemptionLine, Refund, RefundLine, SettledLine)
+CHECKED = (
+    CreditGrant,
+    LedgerEntry,
+    Redemption,
+    RedemptionLine,
+    Refund,
+    RefundLine,
+    SettledLine,
+)
 
 
 @pytest.fixture
