@@ -191,13 +191,12 @@ def _issue_chunk(
 
 
 def set_state(code: CreditCode, state: str) -> None:
-    """Disable a code or make it active again; nothing else of it is written."""
-    # Locked, so that a purchase under way is either before or after it.
-    with transaction.atomic():
-        locked = CreditCode.objects.select_for_update().get(pk=code.pk)
-        locked.state = state
-        locked.save(update_fields=["state"])
+    """Disable a code or make it active again; nothing else of it is written.
+
+    It waits for a purchase under way, which has locked the code.
+    """
     code.state = state
+    code.save(update_fields=["state"])
 
 
 def new_text() -> str:
