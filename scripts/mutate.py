@@ -161,7 +161,9 @@ class Hunter:
         if unchanged != "survived":
             print(f"  Unchanged code was {unchanged}, by {self.killer}: no result.")
             return
-        failing = fatal(found, by=lambda mutant: len(self.tests(module, mutant.lines)))
+        failing = fatal(
+            found, by=lambda mutant: len(self.running(module, mutant.lines))
+        )
         if self.fork(module, failing) != "killed":
             print("  Code that always fails was not killed: no result.")
             return
@@ -190,14 +192,8 @@ class Hunter:
         Those that noticed most in little time; then the quickest, those that run
         least else, one of each file, and those in a file of the module's name, in turn.
         """
-        known = {
-            test: noted
-            for test, noted in self.known["tests"].items()
-            if test in self.items
-            and noted["seconds"] < SLOW
-            and not set(lines).isdisjoint(noted["lines"].get(module, ()))
-        }
-        quick = sorted(known, key=lambda test: known[test]["seconds"])
+        seconds = self.running(module, lines)
+        quick = sorted(seconds, key=seconds.__getitem__)
         focused = sorted(quick, key=lambda test: self.reach[test])
         nth: Counter[str] = Counter()
         in_turn = []
@@ -212,10 +208,20 @@ class Hunter:
 
         def likeliest(test: str) -> tuple[bool, float, int, int]:
             late = is_transactional(self.items[test])
-            by_second = self.kills[test] / (known[test]["seconds"] + 0.01)
+            by_second = self.kills[test] / (seconds[test] + 0.01)
             return late, -by_second, -self.kills[file_of(test)], ranks[test]
 
-        return [self.items[test] for test in sorted(known, key=likeliest)]
+        return [self.items[test] for test in sorted(ranks, key=likeliest)]
+
+    def running(self, module: str, lines: range) -> dict[str, float]:
+        """Return the tests that run one of these lines, and how long each takes."""
+        return {
+            test: known["seconds"]
+            for test, known in self.known["tests"].items()
+            if test in self.items
+            and known["seconds"] < SLOW
+            and not set(lines).isdisjoint(known["lines"].get(module, ()))
+        }
 
     def fork(self, module: str, mutant: Mutant | None) -> str:
         tests = self.tests(module, mutant.lines if mutant else range(1, 10_000))

@@ -729,10 +729,9 @@ def test_terms_that_make_no_sense_are_refused_with_a_message(admin, terms, messa
 
 
 def test_records_are_called_by_what_tells_them_apart():
-    change = TermsChange(term="credits", before="20", after="35")
     named = [
         (PathCourse(path_id=3, course_id=5), "3: 5"),
-        (change, "credits: 20 → 35"),
+        (TermsChange(term="credits", before="20", after="35"), "credits: 20 → 35"),
         (ParkedPrice(price="25.00"), "25.00"),
         (MoneyChoice(line_id=4), "4"),
         (ExpressPurchase(basket_id=6), "6"),
