@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help sandbox test coverage lint format docs clean
+.PHONY: help sandbox test bench coverage lint format docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,8 +16,12 @@ sandbox: $(VENV)/.has-sandbox ## Serve a demo site on http://127.0.0.1:8000 (POR
 	@$(BIN)/python scripts/run_sandbox.py
 
 test: $(VENV)/.has-test ## Run all tests (ARGS="-k name" for some)
-	@$(BIN)/python -m tests.browsers
+	@$(BIN)/python -m tests.support.browsers
 	@$(BIN)/python scripts/run_tests.py $(ARGS)
+
+bench: $(VENV)/.has-test ## Measure against Oscar alone, bare SQL and the peers
+	@$(if $(DATABASE_URL),,$(BIN)/python scripts/with_postgres.py --durable) \
+	  $(BIN)/python -m benchmarks --write docs/performance.md $(ARGS)
 
 coverage: $(VENV)/.has-test ## Run the tests on one database and list the lines not run
 	@$(BIN)/coverage run -m pytest $(ARGS)

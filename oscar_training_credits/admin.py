@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from .credits.models import TrainingProduct
 from .credits.terms import PLAIN
-from .shop.training import sell_as_training
+from .shop.catalogue.training import sell_as_training
 
 
 @admin.register(TrainingProduct)

@@ -1,92 +1,127 @@
 """The public Python API: what other code may call, and what it gets back."""
 
-from .credits.access import Standing, holdings, may_see, standing, standings
-from .credits.applying import read_code
-from .credits.auditing import Finding, lapsed_holds
-from .credits.codes import find as find_code
-from .credits.deliveries import AccessNews, deliver_due
-from .credits.giving import (
+from .credits.access.deliveries import AccessEvent, deliver_due
+from .credits.access.granting import (
     bring_forward,
     end_access,
     extend_access,
     give_access,
 )
-from .credits.issuing import IssuedCode, add_grant, issue_code, issue_codes, set_state
+from .credits.access.opening import open_paid
+from .credits.access.status import (
+    AccessStatus,
+    access_status,
+    access_statuses,
+    has_access,
+    holdings,
+)
+from .credits.codes.applying import read_code
+from .credits.codes.code_text import find as find_code
+from .credits.codes.issuing import (
+    IssuedCode,
+    add_grant,
+    issue_code,
+    issue_codes,
+    open_to_everybody,
+    rotate_code,
+    set_state,
+)
+from .credits.codes.refusals import BaseReason, Reason, Refusal, public_text
+from .credits.codes.rules import Purchase, first_refusal
+from .credits.codes.throttling import Requester
+from .credits.ledger.adjusting import adjust_credits, close_code
+from .credits.ledger.auditing import Finding, lapsed_holds
+from .credits.ledger.extending import extend_code
+from .credits.ledger.quoting import Quote
+from .credits.ledger.redemption import release_expired
+from .credits.ledger.refunding import Outcome, RefundReason, RefundRefusal
+from .credits.ledger.reporting import (
+    Grouping,
+    RollForward,
+    roll_forward,
+    roll_forward_by,
+)
 from .credits.models import (
     Access,
+    CodeChange,
     CreditCode,
     CreditGrant,
     TakenPayment,
     TrainingProduct,
 )
-from .credits.quoting import Quote
-from .credits.redemption import release_expired
-from .credits.refunding import Obstacle, Outcome, RefundRefusal
-from .credits.refusals import BaseReason, Reason, Refusal, public_text
-from .credits.rules import Purchase, first_refusal
 from .credits.terms import Terms
-from .credits.throttling import Asker
-from .shop.askers import asker_of
-from .shop.auditing import audit
-from .shop.payments import lost_payments, settle_lost_payments
-from .shop.quotes import quote_of
-from .shop.refunds import cancel_lines, refund_lines, refund_order
-from .shop.training import (
+from .shop.basket.quotes import quote_of
+from .shop.catalogue.training import (
     sell_as_training,
     sell_no_longer_as_training,
     training_of,
 )
-from .shop.vouchers import VoucherLike
+from .shop.order.audit_rules import audit
+from .shop.order.refunds import cancel_lines, refund_lines, refund_order
+from .shop.payment.lost_payments import lost_payments, resolve_lost_payments
+from .shop.requesters import requester_of
+from .shop.voucher.codes import VoucherLike
 
 __all__ = [
     "Access",
-    "AccessNews",
-    "Asker",
+    "AccessEvent",
+    "AccessStatus",
     "BaseReason",
+    "CodeChange",
     "CreditCode",
     "CreditGrant",
     "Finding",
+    "Grouping",
     "IssuedCode",
-    "Obstacle",
     "Outcome",
     "Purchase",
     "Quote",
     "Reason",
+    "RefundReason",
     "RefundRefusal",
     "Refusal",
-    "Standing",
+    "Requester",
+    "RollForward",
     "TakenPayment",
     "Terms",
     "TrainingProduct",
     "VoucherLike",
+    "access_status",
+    "access_statuses",
     "add_grant",
-    "asker_of",
+    "adjust_credits",
     "audit",
     "bring_forward",
     "cancel_lines",
+    "close_code",
     "deliver_due",
     "end_access",
     "extend_access",
+    "extend_code",
     "find_code",
     "first_refusal",
     "give_access",
+    "has_access",
     "holdings",
     "issue_code",
     "issue_codes",
     "lapsed_holds",
     "lost_payments",
-    "may_see",
+    "open_paid",
+    "open_to_everybody",
     "public_text",
     "quote_of",
     "read_code",
     "refund_lines",
     "refund_order",
     "release_expired",
+    "requester_of",
+    "resolve_lost_payments",
+    "roll_forward",
+    "roll_forward_by",
+    "rotate_code",
     "sell_as_training",
     "sell_no_longer_as_training",
     "set_state",
-    "settle_lost_payments",
-    "standing",
-    "standings",
     "training_of",
 ]

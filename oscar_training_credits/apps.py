@@ -10,18 +10,41 @@ class TrainingCreditsConfig(AppConfig):
     verbose_name = _("Training credits: shop")
 
     def ready(self) -> None:
+        from django.contrib.auth import get_user_model
+        from django.core.signals import got_request_exception
         from django.db.models.signals import (
             m2m_changed,
             post_delete,
             post_save,
+            pre_delete,
             pre_save,
         )
         from oscar.apps.order import signals
         from oscar.core.loading import get_model
 
         from . import checks  # noqa: F401
-        from .shop import history, receivers
+        from .shop import checks as shop_checks  # noqa: F401
+        from .shop import error_reports
+        from .shop.catalogue import history
+        from .shop.customer.receivers import account_deleting
+        from .shop.order import receivers
 
+        got_request_exception.connect(
+            error_reports.hide_codes, dispatch_uid="training_credits.error_reports"
+        )
+        pre_delete.connect(
+            account_deleting,
+            sender=get_user_model(),
+            dispatch_uid="training_credits.account_deleting",
+        )
+        signals.order_placed.connect(
+            receivers.order_placed, dispatch_uid="training_credits.order_placed"
+        )
+        post_save.connect(
+            receivers.order_saved,
+            sender=get_model("order", "Order"),
+            dispatch_uid="training_credits.order_saved",
+        )
         signals.order_status_changed.connect(
             receivers.order_status_changed, dispatch_uid="training_credits.order"
         )

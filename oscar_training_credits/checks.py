@@ -5,8 +5,8 @@ They look at the classes and views that are really in use, however they came the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from django.apps import apps
@@ -16,18 +16,22 @@ from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connection
-from django.template import TemplateDoesNotExist
-from django.template.loader import get_template
-from django.urls import NoReverseMatch, resolve, reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from .conf import BUY_AGAIN, PREFIX, THROTTLE, settings
 from .shop.loading import MIXINS
+from .shop.views_in_use import views_in_use
 
 LOADER = "oscar_training_credits.shop.loading.class_loader"
 WIRE = (
     f'Set OSCAR_DYNAMIC_CLASS_LOADER = "{LOADER}",'
     " or mix {mixin} into your own class."
+)
+API_CHECKOUT = "oscarapicheckout"
+BY_LOADER = (
+    " A class of yours that imports Oscar's by itself gets it by"
+    ' oscar.core.loading.get_class("checkout.views", "PaymentDetailsView") instead.'
 )
 GUARDS = {
     "checkout.views.PaymentDetailsView",
@@ -39,11 +43,15 @@ DOTTED_PATHS = (
     "CODE_GENERATOR",
     "AMOUNT_TEXT",
     "CONTENT_LOCATOR",
+    "CLOSED_CONTENT",
     "CLIENT_ADDRESS",
 )
-LISTS_OF_PATHS = ("CODE_RULES", "CODE_KINDS")
+CREDIT_CODES = "oscar_training_credits.policies.credit_code"
+LISTS_OF_PATHS = ("CODE_RULES", "CODE_HANDLERS")
 LONGEST_SOURCE_TYPE = 128  # as in Oscar's model
 LONGEST_GRACE = 36_500
+READ_COMMITTED = "read committed"
+LEVEL_OPTION = r"default_transaction_isolation\s*=\s*'?((?:\\ |\w| (?=\w))+)"
 
 
 @register("training_credits")
@@ -51,6 +59,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """Every setting has the right type, and every dotted path leads somewhere."""
     return [
         *_check_paths(),
+        *_check_kinds(),
         *_check_keys(),
         *_check_names(),
         *_check_holds(),
@@ -67,8 +76,8 @@ def check_classes(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """The classes that guard credit-only lines are in use."""
     from oscar.core.loading import get_class
 
-    from .shop.orders import OrderCreatorMixin
-    from .shop.pricing import SelectorMixin, StrategyMixin
+    from .shop.order.creator import OrderCreatorMixin
+    from .shop.partner.strategy import SelectorMixin, StrategyMixin
 
     guards = {
         "partner.strategy.Selector": (
@@ -110,32 +119,89 @@ def check_mixins(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 @register("training_credits")
-def check_views(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """The checkout's real views guard credit-only lines, and our own are reachable."""
-    return [*_check_checkout(), *_check_urls(), *_check_api()]
+def check_search(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The search index of products knows which of them have no price in money."""
+    from haystack import connections
+    from haystack.exceptions import NotHandled
+    from oscar.core.loading import get_model
+
+    from .shop.catalogue.search_indexes import ProductIndexMixin
+
+    messages: list[CheckMessage] = []
+    chosen: dict[str, Any] = getattr(django_settings, "HAYSTACK_CONNECTIONS", {})
+    for alias, backend in chosen.items():
+        if backend["ENGINE"].endswith(".SimpleEngine"):  # it stores no prices
+            continue
+        unified = connections[alias].get_unified_index()
+        try:
+            index = unified.get_index(get_model("catalogue", "Product"))
+        except NotHandled:
+            continue
+        if not isinstance(index, ProductIndexMixin):
+            messages.append(
+                Warning(
+                    f"The search index of products in HAYSTACK_CONNECTIONS[{alias!r}]"
+                    " gives credit-only products the price 0.",
+                    hint='Add "EXCLUDED_INDEXES": '
+                    '["oscar.apps.search.search_indexes.ProductIndex"] to it, or mix'
+                    " ProductIndexMixin into your own index; then rebuild the index.",
+                    id="training_credits.W009",
+                )
+            )
+    return messages
 
 
 @register("training_credits")
-def check_templates(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """Our templates stand in front of Oscar's."""
-    try:
-        template: Any = get_template("oscar/checkout/preview.html")
-    except TemplateDoesNotExist:
-        return []
-    if "/oscar/templates/oscar/" not in Path(template.origin.name).as_posix():
-        return []
+def check_views(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """The checkout's real views guard credit-only lines, and our own are reachable."""
     return [
-        Warning(
-            "Oscar's templates hide those of training credits: nobody sees a code box.",
-            hint='Put "oscar_training_credits" before Oscar\'s apps in INSTALLED_APPS.',
-            id="training_credits.W001",
-        )
+        *_check_checkout(),
+        *_check_urls(),
+        *_check_api(),
+        *_check_api_checkout(),
     ]
 
 
 @register("training_credits")
 def check_database(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    """SQLite takes its lock when a transaction begins."""
+    """Transactions read what they waited for; SQLite's take their lock at once."""
+    return [*_check_isolation(), *_check_sqlite()]
+
+
+def _check_isolation() -> Iterator[CheckMessage]:
+    for alias, database in django_settings.DATABASES.items():
+        if level := _other_level(database):
+            yield Error(
+                f"The database {alias!r} begins transactions at {level}, and not at"
+                " “read committed”: in those of the site's own, caps are passed and"
+                " places are claimed twice.",
+                hint="Leave isolation_level out of its OPTIONS, and choose another"
+                " level only for the transactions that need it.",
+                id="training_credits.E006",
+            )
+
+
+def _other_level(database: Any) -> str:
+    """Return the level that a database is set to, if it is not “read committed”."""
+    options = database.get("OPTIONS", {})
+    engine = database["ENGINE"].rpartition(".")[2]
+    if engine == "mysql":
+        level = options.get("isolation_level", READ_COMMITTED) or "the server's default"
+        return "" if level.lower() == READ_COMMITTED else str(level)
+    if engine not in ("postgresql", "postgis"):
+        return ""
+    if "isolation_level" in options:
+        from django.db.backends.postgresql.psycopg_any import IsolationLevel
+
+        level = IsolationLevel(options["isolation_level"])
+        name = level.name.replace("_", " ").lower()
+    else:
+        set_to = re.search(LEVEL_OPTION, str(options.get("options", "")))
+        name = set_to.group(1).replace("\\", "").lower() if set_to else READ_COMMITTED
+    return "" if name == READ_COMMITTED else name
+
+
+def _check_sqlite() -> list[CheckMessage]:
     return [
         Warning(
             f"The SQLite database {alias!r} begins transactions without a lock: two"
@@ -175,19 +241,53 @@ def check_cache(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _check_checkout() -> Iterator[CheckMessage]:
-    from .shop.checkout import PaymentDetailsViewMixin
+    from oscar.apps.checkout.mixins import OrderPlacementMixin as Placing
 
-    for name in ("checkout:payment-details", "checkout:preview"):
-        try:
-            view = resolve(reverse(name)).func
-        except NoReverseMatch:
-            continue
-        view_class = getattr(view, "view_class", object)
-        if not issubclass(view_class, PaymentDetailsViewMixin):
+    from .shop.checkout.session import PAYMENT_STEPS
+    from .shop.checkout.views import PaymentDetailsViewMixin
+
+    used = list(views_in_use())
+    for view in used:
+        if mixin := _missing_guard(view.view_class):
+            yield _missing(view.name, mixin, "training_credits.E003", view.view_class)
+        if issubclass(view.view_class, Placing) and not _is_exempt(view.callback):
+            yield _in_one_transaction(view.name)
+    known = {view.name for view in used}
+    for name in PAYMENT_STEPS:
+        # Behind a function there is no class to be looked at.
+        if name not in known and _exists(name):
             yield _missing(name, PaymentDetailsViewMixin, "training_credits.E003")
-        exempt = connection.alias in getattr(view, "_non_atomic_requests", ())
-        if connection.settings_dict["ATOMIC_REQUESTS"] and not exempt:
-            yield _in_one_transaction(name)
+
+
+def _missing_guard(view_class: type) -> type | None:
+    """Return the mixin that a view lacks which places orders; None if it is fine."""
+    from oscar.apps.checkout.mixins import OrderPlacementMixin as Placing
+    from oscar.apps.checkout.views import PaymentDetailsView as Paying
+
+    from .shop.checkout.mixins import TrainingOrderPlacementMixin
+    from .shop.checkout.views import PaymentDetailsViewMixin
+
+    for base, mixin in (
+        (Paying, PaymentDetailsViewMixin),
+        (Placing, TrainingOrderPlacementMixin),
+    ):
+        if issubclass(view_class, base) and not issubclass(view_class, mixin):
+            return mixin
+    return None
+
+
+def _is_exempt(view: Any) -> bool:
+    exempt = getattr(view, "_non_atomic_requests", ())
+    return not connection.settings_dict["ATOMIC_REQUESTS"] or (
+        connection.alias in exempt
+    )
+
+
+def _exists(name: str) -> bool:
+    try:
+        return bool(reverse(name))
+    except NoReverseMatch:
+        return False
 
 
 def _check_urls() -> Iterator[CheckMessage]:
@@ -204,32 +304,53 @@ def _check_urls() -> Iterator[CheckMessage]:
 def _check_api() -> Iterator[CheckMessage]:
     if not apps.is_installed("oscarapi"):
         return
+    from oscarapi.serializers.checkout import CheckoutSerializer
+    from oscarapi.views.basket import AddVoucherView
+    from oscarapi.views.checkout import CheckoutView
+
     from .rest.basket import AddVoucherViewMixin
     from .rest.checkout import CheckoutSerializerMixin, CheckoutViewMixin
 
-    for name, mixins in {
-        "api-basket-add-voucher": (AddVoucherViewMixin,),
-        "api-checkout": (CheckoutViewMixin, CheckoutSerializerMixin),
-    }.items():
-        try:
-            view = resolve(reverse(name)).func
-        except NoReverseMatch:
-            return
-        view_class = getattr(view, "view_class", object)
-        serializer_class = getattr(view_class, "serializer_class", object)
-        for mixin in mixins:
-            if not issubclass(view_class, mixin) and not issubclass(
-                serializer_class, mixin
-            ):
-                yield _unextended_api(name, mixin)
-    try:
-        reverse("training_credits_api:codes")
-    except NoReverseMatch:
+    mixins = {
+        AddVoucherView: AddVoucherViewMixin,
+        CheckoutView: CheckoutViewMixin,
+        CheckoutSerializer: CheckoutSerializerMixin,
+    }
+    used = [view for view in views_in_use() if not _is_api_checkouts(view.view_class)]
+    for base, mixin in mixins.items():
+        for view in used:
+            serializer = getattr(view.view_class, "serializer_class", None) or object
+            for cls in (view.view_class, serializer):
+                if issubclass(cls, base) and not issubclass(cls, mixin):
+                    yield _unextended_api(view.name, mixin)
+    answers = any(issubclass(view.view_class, AddVoucherView) for view in used)
+    if answers and not _exists("training_credits_api:codes"):
         yield Warning(
             "A credit code that was applied by API can't be taken off by API.",
             hint='Add path("api/", include("oscar_training_credits.rest.urls")).',
             id="training_credits.W005",
         )
+
+
+def _check_api_checkout() -> Iterator[CheckMessage]:
+    if apps.is_installed(API_CHECKOUT) or any(
+        _is_api_checkouts(view.view_class) for view in views_in_use()
+    ):
+        yield Error(
+            "django-oscar-api-checkout takes payment after an order is written, and"
+            " writes a declined order anew: training would open before it is paid, and"
+            " the credits of a declined order would be lost.",
+            hint=f'Take "{API_CHECKOUT}" out of INSTALLED_APPS and its addresses out of'
+            " your URLs, and sell training by django-oscar-api or Oscar's checkout.",
+            id="training_credits.E007",
+        )
+
+
+def _is_api_checkouts(view_class: type) -> bool:
+    """Tell whether a view is django-oscar-api-checkout's, or derives from one."""
+    serializer = getattr(view_class, "serializer_class", None) or object
+    ancestors = (*view_class.__mro__, *getattr(serializer, "__mro__", ()))
+    return any(each.__module__.startswith(f"{API_CHECKOUT}.") for each in ancestors)
 
 
 def _unextended_api(name: str, mixin: type) -> Error:
@@ -261,11 +382,12 @@ def _unextended(name: str, mixin: type) -> Warning:
     )
 
 
-def _missing(name: str, mixin: type, id: str) -> Error:
+def _missing(name: str, mixin: type, id: str, obj: type | None = None) -> Error:
     path = f"{mixin.__module__}.{mixin.__qualname__}"
     return Error(
         f"{name} does not know training credits: credit-only lines are not guarded.",
-        hint=WIRE.format(mixin=path),
+        hint=WIRE.format(mixin=path) + (BY_LOADER if obj else ""),
+        obj=obj,
         id=id,
     )
 
@@ -273,8 +395,8 @@ def _missing(name: str, mixin: type, id: str) -> Error:
 def _check_paths() -> Iterator[CheckMessage]:
     for name in DOTTED_PATHS:
         yield from _check_path(name, getattr(settings, name))
-    if settings.ACCESS_GRANTER is not None:
-        yield from _check_path("ACCESS_GRANTER", settings.ACCESS_GRANTER)
+    if settings.ENROLMENT_BACKEND is not None:
+        yield from _check_path("ENROLMENT_BACKEND", settings.ENROLMENT_BACKEND)
     for name in LISTS_OF_PATHS:
         paths = getattr(settings, name)
         if isinstance(paths, (list, tuple)):
@@ -287,6 +409,17 @@ def _check_paths() -> Iterator[CheckMessage]:
                 "E010",
                 hint='Write ["path.to.one", "path.to.another"], even for one.',
             )
+
+
+def _check_kinds() -> Iterator[CheckMessage]:
+    kinds: Any = settings.CODE_HANDLERS
+    if isinstance(kinds, (list, tuple)) and CREDIT_CODES in kinds[1:]:
+        yield Warning(
+            f"{PREFIX}CODE_HANDLERS asks {kinds[0]} before credit codes: it sees every"
+            " code that is typed; Oscar's vouchers are looked for in plain text.",
+            hint=f'Write "{CREDIT_CODES}" first.',
+            id="training_credits.W031",
+        )
 
 
 def _check_path(name: str, path: Any) -> Iterator[CheckMessage]:
@@ -343,15 +476,25 @@ def _check_holds() -> Iterator[CheckMessage]:
 
 def _check_refunds() -> Iterator[CheckMessage]:
     statuses: Any = settings.REFUND_STATUSES
-    if not isinstance(statuses, (list, tuple)) or not all(
-        isinstance(status, str) for status in statuses
-    ):
+    if not _are_names(statuses):
         yield _wrong(
             "REFUND_STATUSES",
             "must be a list of statuses",
             "E015",
             hint='Write ["Cancelled"], even for one, or [] for none.',
         )
+    elif statuses and not (
+        possible := _possible_statuses("Order", "Line")
+    ).intersection(statuses):
+        yield Warning(
+            f"No order or line can have a status of {PREFIX}REFUND_STATUSES"
+            f" ({', '.join(statuses)}): cancelling gives nothing back.",
+            hint="Write them as OSCAR_ORDER_STATUS_PIPELINE and"
+            " OSCAR_LINE_STATUS_PIPELINE do"
+            f" ({', '.join(sorted(possible)) or 'both are empty'}), or [] for none.",
+            id="training_credits.W006",
+        )
+    yield from _check_paid(statuses)
     days: Any = settings.REFUND_GRACE_DAYS
     if days is not None and (type(days) is not int or not 0 <= days <= LONGEST_GRACE):
         yield _wrong(
@@ -365,6 +508,58 @@ def _check_refunds() -> Iterator[CheckMessage]:
         "E017",
         hint="Write False to let learners keep what was given back.",
     )
+
+
+def _check_paid(refunding: Any) -> Iterator[CheckMessage]:
+    statuses: Any = settings.PAID_STATUSES
+    if not _are_names(statuses):
+        yield _wrong(
+            "PAID_STATUSES",
+            "must be a list of statuses",
+            "E024",
+            hint='Write ["Paid"], even for one, or [] to open training with the order.',
+        )
+        return
+    if _are_names(refunding) and (both := set(statuses).intersection(refunding)):
+        yield Error(
+            f"{', '.join(sorted(both))} stands in {PREFIX}PAID_STATUSES and in"
+            f" {PREFIX}REFUND_STATUSES: an order can't be paid and given back at once.",
+            hint="Take it out of one of them.",
+            id="training_credits.E025",
+        )
+    possible = _possible_statuses("Order")
+    initial = getattr(django_settings, "OSCAR_INITIAL_ORDER_STATUS", "")
+    if unknown := [each for each in statuses if each not in {*possible, initial}]:
+        yield Warning(
+            f"No order can have the status {', '.join(unknown)} of"
+            f" {PREFIX}PAID_STATUSES: training that waits for it never opens.",
+            hint="Write them as OSCAR_ORDER_STATUS_PIPELINE does"
+            f" ({', '.join(sorted(possible)) or 'it is empty'}).",
+            id="training_credits.W007",
+        )
+
+
+def _are_names(statuses: Any) -> bool:
+    return isinstance(statuses, (list, tuple)) and all(
+        isinstance(status, str) for status in statuses
+    )
+
+
+def _possible_statuses(*models: str) -> set[str]:
+    """Return every status that an order or a line of the site can come to have."""
+    pipelines = [
+        _pipeline(model, f"OSCAR_{model.upper()}_STATUS_PIPELINE") for model in models
+    ]
+    steps = [step for pipeline in pipelines for step in pipeline.items()]
+    return {status for before, after in steps for status in (before, *after)}
+
+
+def _pipeline(model: str, setting: str) -> dict[str, Any]:
+    from oscar.core.loading import get_model
+
+    # A site's own model may have another one than the setting.
+    own = vars(get_model("order", model)).get("pipeline")
+    return own or getattr(django_settings, setting, None) or {}
 
 
 def _check_places() -> Iterator[CheckMessage]:
@@ -441,7 +636,7 @@ def _check_throttle() -> Iterator[CheckMessage]:
 
 
 def _is_rate(rate: Any) -> bool:
-    from .credits.throttling import Rate
+    from .credits.codes.throttling import Rate
 
     try:
         return rate is None or bool(Rate.parse(rate))

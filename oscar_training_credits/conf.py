@@ -22,6 +22,19 @@ THROTTLE: dict[str, str | None] = {
     "allowance": "3/h",
 }
 
+CODE_RULES = [
+    "oscar_training_credits.rules.enabled",
+    "oscar_training_credits.rules.for_learner",
+    "oscar_training_credits.rules.started",
+    "oscar_training_credits.rules.unexpired",
+    "oscar_training_credits.rules.funded",
+    "oscar_training_credits.rules.within_one_order",
+    "oscar_training_credits.rules.within_orders",
+    "oscar_training_credits.rules.within_credits",
+    "oscar_training_credits.rules.opens_content",
+]
+"""The rules that are asked where a site names none: to be extended in its settings."""
+
 ALWAYS, AFTER_END, NEVER = BUY_AGAIN = ("always", "after end", "never")
 
 T = TypeVar("T")
@@ -36,27 +49,12 @@ class Settings:
     @property
     def CODE_RULES(self) -> list[str]:
         """The rules a code must pass, as dotted paths, in the order they are asked."""
-        return self._get(
-            "CODE_RULES",
-            [
-                "oscar_training_credits.credits.rules.enabled",
-                "oscar_training_credits.credits.rules.for_learner",
-                "oscar_training_credits.credits.rules.started",
-                "oscar_training_credits.credits.rules.unexpired",
-                "oscar_training_credits.credits.rules.funded",
-                "oscar_training_credits.credits.rules.within_one_order",
-                "oscar_training_credits.credits.rules.within_orders",
-                "oscar_training_credits.credits.rules.within_credits",
-                "oscar_training_credits.credits.rules.opens_content",
-            ],
-        )
+        return self._get("CODE_RULES", CODE_RULES)
 
     @property
     def CODE_GENERATOR(self) -> str:
         """A function without arguments that returns a new code's text."""
-        return self._get(
-            "CODE_GENERATOR", "oscar_training_credits.credits.codes.generate"
-        )
+        return self._get("CODE_GENERATOR", "oscar_training_credits.policies.generate")
 
     @property
     def CODE_KEYS(self) -> list[str]:
@@ -68,16 +66,17 @@ class Settings:
         return self._get("CODE_KEYS", [django_settings.SECRET_KEY, *older])
 
     @property
-    def CODE_KINDS(self) -> list[str]:
+    def CODE_HANDLERS(self) -> list[str]:
         """The kinds of code that the checkout's box takes, in the order asked.
 
-        Credit codes come last: what they don't know counts as a wrong code.
+        Credit codes come first: they are found by a digest, and nothing else then
+        sees them. A text that no kind knows counts as a wrong code.
         """
         return self._get(
-            "CODE_KINDS",
+            "CODE_HANDLERS",
             [
-                "oscar_training_credits.shop.kinds.voucher",
-                "oscar_training_credits.shop.kinds.credit_code",
+                "oscar_training_credits.policies.credit_code",
+                "oscar_training_credits.policies.voucher",
             ],
         )
 
@@ -107,15 +106,13 @@ class Settings:
     def CLIENT_ADDRESS(self) -> str:
         """A function from a request to the visitor's address, as text."""
         return self._get(
-            "CLIENT_ADDRESS", "oscar_training_credits.shop.askers.client_address"
+            "CLIENT_ADDRESS", "oscar_training_credits.policies.client_address"
         )
 
     @property
     def AMOUNT_TEXT(self) -> str:
         """A function that puts a number of credits into words, with plural forms."""
-        return self._get(
-            "AMOUNT_TEXT", "oscar_training_credits.credits.wording.amount_text"
-        )
+        return self._get("AMOUNT_TEXT", "oscar_training_credits.policies.amount_text")
 
     @property
     def CONTENT_LOCATOR(self) -> str:
@@ -125,13 +122,24 @@ class Settings:
             "CONTENT_LOCATOR",
             "oscar_training_credits.cms.content.course_pages"
             if installed
-            else "oscar_training_credits.shop.content.product_pages",
+            else "oscar_training_credits.policies.product_pages",
         )
 
     @property
-    def ACCESS_GRANTER(self) -> str | None:
+    def CLOSED_CONTENT(self) -> str:
+        """A function from a learner to the products whose content they can't open."""
+        installed = apps.is_installed("oscar_training_credits.cms")
+        return self._get(
+            "CLOSED_CONTENT",
+            "oscar_training_credits.cms.privacy.closed_to"
+            if installed
+            else "oscar_training_credits.shop.catalogue.content_links.nothing_closed",
+        )
+
+    @property
+    def ENROLMENT_BACKEND(self) -> str | None:
         """A function that tells a learning system of access, with retries."""
-        return self._get("ACCESS_GRANTER", None)
+        return self._get("ENROLMENT_BACKEND", None)
 
     @property
     def HOLD_MINUTES(self) -> int:
@@ -159,6 +167,14 @@ class Settings:
     def SOURCE_TYPE(self) -> str:
         """The name of Oscar's payment source type for credits."""
         return self._get("SOURCE_TYPE", "Training credits")
+
+    @property
+    def PAID_STATUSES(self) -> list[str]:
+        """The statuses in which an order is paid, so that its training opens.
+
+        With none, training opens when the order is written.
+        """
+        return self._get("PAID_STATUSES", [])
 
     @property
     def REFUND_STATUSES(self) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .credits.places import Hurdle
-    from .credits.refunding import RefundRefusal
-    from .credits.refusals import Refusal
+    from .credits.access.places import ClaimReason
+    from .credits.codes.refusals import Refusal
+    from .credits.ledger.refunding import RefundRefusal
 
 
 class TrainingCreditsError(Exception):
@@ -26,6 +26,10 @@ class CodeTaken(TrainingCreditsError):
     """A code with this text exists already."""
 
 
+class CodeClosed(TrainingCreditsError):
+    """A code is closed for good, and takes no change of this kind."""
+
+
 class LedgerIsAppendOnly(TrainingCreditsError):
     """Somebody tried to change or delete a ledger entry."""
 
@@ -41,7 +45,7 @@ class PurchaseRefused(TrainingCreditsError):
 class PlaceRefused(TrainingCreditsError):
     """A place can't be claimed by this learner; `hurdle` says why, as a value."""
 
-    def __init__(self, hurdle: Hurdle) -> None:
+    def __init__(self, hurdle: ClaimReason) -> None:
         super().__init__(hurdle.value)
         self.hurdle = hurdle
 
@@ -54,8 +58,8 @@ class RefundRefused(TrainingCreditsError):
         self.refusals = refusals
 
 
-class CauseReused(TrainingCreditsError):
-    """The cause stands for something else that was done; nothing was done now."""
+class IdempotencyKeyReused(TrainingCreditsError):
+    """The key stands for something else that was done; nothing was done now."""
 
 
 class NothingGained(TrainingCreditsError, ValueError):
@@ -63,7 +67,7 @@ class NothingGained(TrainingCreditsError, ValueError):
 
 
 class DeliveryFailed(TrainingCreditsError):
-    """For granters to raise: the news did not arrive, and is to be tried again.
+    """For backends to raise: the news did not arrive, and is to be tried again.
 
     The message is shown to staff. That of any other error is not, as it may hold an
     address or a token.

@@ -29,6 +29,16 @@ TRAINING = {
     "icon": "fas fa-graduation-cap",
     "children": [
         {
+            "label": _("Credit codes"),
+            "url_name": "training_credits:code-list",
+            "access_fn": may_open,
+        },
+        {
+            "label": _("Outstanding balance"),
+            "url_name": "training_credits:code-outstanding",
+            "access_fn": may_open,
+        },
+        {
             "label": _("Training access"),
             "url_name": "training_credits:access-list",
             "access_fn": may_open,

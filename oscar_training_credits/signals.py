@@ -19,7 +19,7 @@ access_changed = Signal()
 
 access_ended = Signal()
 """Somebody's access was ended before its time: `access`. Other access of theirs may go
-on: ask `may_see` before you take anything away."""
+on: ask `has_access` before you take anything away."""
 
 money_taken_without_order = Signal()
 """A payment was taken, but its order was not written, so it is to be refunded:

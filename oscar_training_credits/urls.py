@@ -1,8 +1,16 @@
 from django.urls import path
 
 from . import converters  # noqa: F401
-from .shop import place_pages, views
-from .shop.dashboard import access_pages, delivery_pages
+from .shop.basket import views as basket_views
+from .shop.checkout import under_way
+from .shop.customer import place_views, views
+from .shop.dashboard.access import views as access_views
+from .shop.dashboard.codes import changes as code_changes
+from .shop.dashboard.codes import explaining as code_explaining
+from .shop.dashboard.codes import reporting as code_reporting
+from .shop.dashboard.codes import views as code_views
+from .shop.dashboard.deliveries import views as deliveries_views
+from .shop.direct_purchase import views as direct_purchase_views
 
 app_name = "training_credits"
 
@@ -10,79 +18,133 @@ urlpatterns = [
     path("", views.MyTrainingView.as_view(), name="my-training"),
     path(
         "orders/<training_row:basket_id>/",
-        views.OrderUnderWayView.as_view(),
+        under_way.OrderUnderWayView.as_view(),
         name="under-way",
     ),
-    path("codes/apply/", views.ApplyCodeView.as_view(), name="apply"),
+    path("codes/", basket_views.EnterCodeView.as_view(), name="enter-code"),
+    path("codes/apply/", basket_views.ApplyCodeView.as_view(), name="apply"),
     path(
         "codes/<training_row:code_id>/remove/",
-        views.RemoveCodeView.as_view(),
+        basket_views.RemoveCodeView.as_view(),
         name="remove",
     ),
     path(
         "lines/<training_row:line_id>/",
-        views.SettleLineView.as_view(),
-        name="settle-line",
+        basket_views.PayLineView.as_view(),
+        name="pay-line",
     ),
-    path("claim/<str:text>/", place_pages.ClaimView.as_view(), name="claim"),
+    path("claim/<str:text>/", place_views.ClaimView.as_view(), name="claim"),
     path(
         "places/<training_row:place_id>/revoke/",
-        place_pages.RevokeLinkView.as_view(),
+        place_views.RevokeLinkView.as_view(),
         name="revoke-link",
     ),
     path(
         "places/<training_row:place_id>/take/",
-        place_pages.TakePlaceView.as_view(),
+        place_views.TakePlaceView.as_view(),
         name="take-place",
     ),
     path(
         "<training_row:training_id>/apply/",
-        views.ExpressApplyView.as_view(),
-        name="express-apply",
+        direct_purchase_views.ApplyCodeToPurchaseView.as_view(),
+        name="purchase-apply",
     ),
     path(
         "<training_row:training_id>/codes/<training_row:code_id>/remove/",
-        views.ExpressRemoveView.as_view(),
-        name="express-remove",
+        direct_purchase_views.RemoveCodeFromPurchaseView.as_view(),
+        name="purchase-remove",
     ),
     path(
         "<training_row:training_id>/confirm/",
-        views.ExpressConfirmView.as_view(),
-        name="express-confirm",
+        direct_purchase_views.ConfirmPurchaseView.as_view(),
+        name="purchase-confirm",
     ),
     path(
         "dashboard/access/",
-        access_pages.AccessListView.as_view(),
+        access_views.AccessListView.as_view(),
         name="access-list",
     ),
     path(
         "dashboard/access/give/",
-        access_pages.GiveAccessView.as_view(),
+        access_views.GiveAccessView.as_view(),
         name="access-give",
     ),
     path(
         "dashboard/access/<training_row:pk>/",
-        access_pages.AccessDetailView.as_view(),
+        access_views.AccessDetailView.as_view(),
         name="access-detail",
     ),
     path(
         "dashboard/access/<training_row:pk>/extend/",
-        access_pages.ExtendAccessView.as_view(),
+        access_views.ExtendAccessView.as_view(),
         name="access-extend",
     ),
     path(
         "dashboard/access/<training_row:pk>/end/",
-        access_pages.EndAccessView.as_view(),
+        access_views.EndAccessView.as_view(),
         name="access-end",
     ),
     path(
+        "dashboard/codes/",
+        code_views.CodeListView.as_view(),
+        name="code-list",
+    ),
+    path(
+        "dashboard/codes/find/",
+        code_views.FindCodeView.as_view(),
+        name="code-find",
+    ),
+    path(
+        "dashboard/codes/export/",
+        code_views.ExportCodesView.as_view(),
+        name="code-export",
+    ),
+    path(
+        "dashboard/codes/new/",
+        code_views.CreateCodeView.as_view(),
+        name="code-create",
+    ),
+    path(
+        "dashboard/codes/state/",
+        code_changes.BulkStateView.as_view(),
+        name="codes-state",
+    ),
+    path(
+        "dashboard/codes/outstanding/",
+        code_reporting.RollForwardView.as_view(),
+        name="code-outstanding",
+    ),
+    path(
+        "dashboard/codes/<training_row:pk>/",
+        code_views.CodeDetailView.as_view(),
+        name="code-detail",
+    ),
+    path(
+        "dashboard/codes/<training_row:pk>/text/",
+        code_views.CodeTextView.as_view(),
+        name="code-text",
+    ),
+    path(
+        "dashboard/codes/<training_row:pk>/explain/",
+        code_explaining.ExplainCodeView.as_view(),
+        name="code-explain",
+    ),
+    *[
+        path(
+            f"dashboard/codes/<training_row:pk>/{name}/",
+            view.as_view(),
+            name=f"code-{name}",
+        )
+        for name, view in code_changes.ACTIONS.items()
+    ],
+    path(
         "dashboard/deliveries/",
-        delivery_pages.DeliveryListView.as_view(),
+        deliveries_views.DeliveryListView.as_view(),
         name="delivery-list",
     ),
     path(
         "dashboard/deliveries/try-again/",
-        delivery_pages.TryAgainView.as_view(),
+        deliveries_views.TryAgainView.as_view(),
         name="delivery-try-again",
     ),
 ]

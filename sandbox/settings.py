@@ -106,6 +106,11 @@ OSCAR_DYNAMIC_CLASS_LOADER = "oscar_training_credits.shop.loading.class_loader"
 # Customers may buy for up to so many learners at once, each with a link of their own.
 TRAINING_CREDITS_MOST_PLACES = 25
 
+# Training credits. Error mails show no code that was typed.
+DEFAULT_EXCEPTION_REPORTER_FILTER = (
+    "oscar_training_credits.shop.error_reports.ErrorReportFilter"
+)
+
 # Training credits. Its pages in the menu of Oscar's dashboard.
 OSCAR_DASHBOARD_NAVIGATION = [*OSCAR_DASHBOARD_NAVIGATION, TRAINING]
 
@@ -207,6 +212,8 @@ HAYSTACK_CONNECTIONS = {
     "default": {
         "ENGINE": "haystack.backends.whoosh_backend.WhooshEngine",
         "PATH": str(DATA_DIR / "whoosh_index"),
+        # Ours stands in for it: sorting by price puts no credit-only product first.
+        "EXCLUDED_INDEXES": ["oscar.apps.search.search_indexes.ProductIndex"],
     }
 }
 

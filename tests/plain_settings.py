@@ -1,6 +1,6 @@
 """Oscar alone, with or without the package: nothing else differs between the two.
 
-`tests/count_queries.py` runs on it.
+`tests/support/count_queries.py` runs on it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,12 @@ from __future__ import annotations
 import os
 
 from tests.settings import *  # noqa: F403
-from tests.settings import INSTALLED_APPS, MIDDLEWARE, SCRATCH
+from tests.settings import (
+    HAYSTACK_CONNECTIONS,
+    INSTALLED_APPS,
+    MIDDLEWARE,
+    SCRATCH,
+)
 
 WITH_CREDITS = bool(os.environ.get("WITH_CREDITS"))
 OURS = ["oscar_training_credits", "oscar_training_credits.credits"]
@@ -30,6 +35,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [name for name in MIDDLEWARE if not name.startswith("wagtail")]
 if not WITH_CREDITS:
     OSCAR_DYNAMIC_CLASS_LOADER = "oscar.core.loading.default_class_loader"
+    HAYSTACK_CONNECTIONS["default"].pop("EXCLUDED_INDEXES")
 
 DATABASES = {
     "default": {

@@ -7,8 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sandbox.settings import *  # noqa: F403
-from sandbox.settings import INSTALLED_APPS
-from tests import databases
+from sandbox.settings import INSTALLED_APPS, MIDDLEWARE
+
+from .support import databases
 
 # Removed when the interpreter exits; one per process, so that runs don't collide.
 _scratch = tempfile.TemporaryDirectory(prefix="training-credits-")
@@ -27,6 +28,7 @@ OSCARAPI_OVERRIDE_MODULES = ["oscar_training_credits.rest", "tests.sites.api"]
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+MIDDLEWARE = [*MIDDLEWARE, "tests.support.policy.StrictPolicy"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -42,6 +44,8 @@ HAYSTACK_CONNECTIONS = {
     "default": {
         "ENGINE": "haystack.backends.whoosh_backend.WhooshEngine",
         "PATH": str(SCRATCH / "index"),
+        # Ours stands in for it: sorting by price puts no credit-only product first.
+        "EXCLUDED_INDEXES": ["oscar.apps.search.search_indexes.ProductIndex"],
     },
 }
 HAYSTACK_SIGNAL_PROCESSOR = "haystack.signals.BaseSignalProcessor"
@@ -54,3 +58,15 @@ if find_spec("wagtail.api.v3"):
     INSTALLED_APPS += ["wagtail.api.v3"]
 if find_spec("wagtail_localize"):
     INSTALLED_APPS += ["wagtail_localize", "wagtail_localize.locales"]
+if find_spec("wagtail_personalisation"):
+    INSTALLED_APPS += [
+        "wagtail_modeladmin",
+        "wagtail_personalisation",
+        "wagtailfontawesomesvg",
+    ]
+if find_spec("wagtail_machine_readable"):
+    INSTALLED_APPS += ["wagtail_machine_readable"]
+if find_spec("wagtail_transfer"):
+    INSTALLED_APPS += ["wagtail_transfer"]
+    MIDDLEWARE += ["oscar_training_credits.cms.transfer.TransferMiddleware"]
+    WAGTAILTRANSFER_SECRET_KEY = "shared by the sites"

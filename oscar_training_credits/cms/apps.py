@@ -10,3 +10,8 @@ class TrainingPagesConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks, receivers  # noqa: F401
+        from .restricted import guard_fields
+        from .selling import training_page_models
+
+        for model in training_page_models():
+            guard_fields(model)

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 from wagtail import blocks
 
-from ..credits import sale
+from ..credits.access import buying_again
 from ..shop.boxes import purchase_box
 from . import localize
 from .models import TrainingPageMixin
@@ -33,9 +33,13 @@ class Restricted:
         return self._stream.stream_block
 
     def __iter__(self) -> Iterator[Any]:
-        if not self.is_read:
-            raise TypeError("A restricted block shows its content to nobody.")
-        return iter(self._stream)
+        return iter(self._stream if self.is_read else ())
+
+    def __len__(self) -> int:
+        return len(self._stream) if self.is_read else 0
+
+    def __bool__(self) -> bool:
+        return True  # a block is there, though it says nothing
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Restricted) and bool(self._stream == other._stream)
@@ -133,7 +137,7 @@ class RestrictedBlock(blocks.StreamBlock):
         standing = page.standing(request)
         if standing.has_access:
             return super().render(opened(value), context)
-        again = sale.refusals_again(request.user, filter(None, [page.training]))
+        again = buying_again.refusals_again(request.user, filter(None, [page.training]))
         return render_to_string(
             "training_credits/locked.html",
             {"standing": standing, "may_buy": not again},

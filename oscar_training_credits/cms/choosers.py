@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -14,16 +14,19 @@ from wagtail.admin.views.generic.chooser import (
     BaseChooseView,
     ChooseResultsViewMixin,
     ChooseViewMixin,
+    CreateView,
     CreationFormMixin,
 )
 from wagtail.admin.viewsets.chooser import ChooserViewSet
+from wagtail.admin.widgets import BaseChooser
 
 from ..credits.models import TrainingProduct
-from ..credits.terms import Kind
+from ..credits.terms import ProductKind
 from ..credits.wording import in_words
-from ..shop.sale import create_product, new_product
+from ..shop.catalogue.visibility import create_product, new_product
 from .selling import live_page_title
 
+PAGE_TITLE = "page_title"
 NO_CLASS = _(
     "The shop has no product type that needs no shipping and has no stock to count. "
     "Shop staff make one in the shop's dashboard, under Catalogue, Product types."
@@ -88,14 +91,30 @@ def _kind_and_upc(product: Any) -> str:
     return ", ".join(filter(None, [str(product.get_product_class()), product.upc]))
 
 
-class ProductChooseView(ChooseViewMixin, CreationFormMixin, BaseProductChooseView):
+class NewProductMixin(CreationFormMixin):
+    """Begins a new product with the title of the page behind the window."""
+
+    def get_creation_form_kwargs(self) -> dict[str, Any]:
+        kwargs: dict[str, Any] = super().get_creation_form_kwargs()
+        return {**kwargs, "page_title": self.request.GET.get(PAGE_TITLE, "")}
+
+
+class ProductChooseView(ChooseViewMixin, NewProductMixin, BaseProductChooseView):
     pass
 
 
 class ProductChooseResultsView(
-    ChooseResultsViewMixin, CreationFormMixin, BaseProductChooseView
+    ChooseResultsViewMixin, NewProductMixin, BaseProductChooseView
 ):
     pass
+
+
+class ProductCreateView(NewProductMixin, CreateView):
+    pass
+
+
+class ProductWidget(BaseChooser):
+    linked_fields: ClassVar[dict[str, str]] = {PAGE_TITLE: "#id_title"}
 
 
 class CategoryField(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -107,7 +126,12 @@ class CategoryField(forms.ModelChoiceField):  # type: ignore[type-arg]
 class NewProductForm(forms.Form):
     """Makes a product without leaving the page editor; it is on sale once published."""
 
-    title = forms.CharField(label=_("Title"), max_length=255)
+    title = forms.CharField(
+        label=_("Title"),
+        max_length=255,
+        required=False,
+        help_text=_("If you leave it empty, the page's."),
+    )
     product_class: Any = forms.ModelChoiceField(None, label=_("Product type"))
     category: Any = CategoryField(
         None, label=_("Category"), help_text=_("Where the shop lists it.")
@@ -124,9 +148,11 @@ class NewProductForm(forms.Form):
         help_text=_("Leave it empty if only credits are to pay for it."),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, page_title: str = "", **kwargs: Any) -> None:
         # The page behind the window has a field with the id “id_title”, too.
         super().__init__(*args, **{"auto_id": "new_product_%s", **kwargs})
+        self.page_title = page_title
+        self.fields["title"].initial = page_title
         classes = get_model("catalogue", "ProductClass")._default_manager.filter(
             requires_shipping=False, track_stock=False
         )
@@ -149,6 +175,13 @@ class NewProductForm(forms.Form):
         elif not first_two:
             field.help_text = field.error_messages["required"] = lacking
 
+    def clean_title(self) -> str:
+        field = self.fields["title"]
+        title: str = self.cleaned_data["title"] or field.clean(self.page_title)
+        if not title:
+            raise ValidationError(field.error_messages["required"], code="required")
+        return title
+
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
         if data.get("title") and data.get("product_class"):
@@ -167,6 +200,11 @@ class ProductChooserViewSet(ChooserViewSet):
 
     model = "catalogue.Product"
     icon = "tag"
+    base_widget_class = ProductWidget
+    preserve_url_parameters: ClassVar[list[str]] = [
+        *ChooserViewSet.preserve_url_parameters,
+        PAGE_TITLE,
+    ]
     choose_one_text = _("Choose a product")
     choose_another_text = _("Choose another product")
     edit_item_text = _("Edit this product")
@@ -174,6 +212,7 @@ class ProductChooserViewSet(ChooserViewSet):
     creation_form_class = NewProductForm
     choose_view_class = ProductChooseView
     choose_results_view_class = ProductChooseResultsView
+    create_view_class = ProductCreateView
 
 
 class BaseTrainingChooseView(BaseChooseView):
@@ -186,7 +225,7 @@ class BaseTrainingChooseView(BaseChooseView):
     ordering = ("product__title", "pk")
 
     def get_object_list(self) -> QuerySet[Any]:
-        courses = TrainingProduct.objects.filter(kind=Kind.COURSE)
+        courses = TrainingProduct.objects.filter(kind=ProductKind.COURSE)
         return courses.select_related("product__parent")
 
     @property

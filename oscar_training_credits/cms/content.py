@@ -10,18 +10,20 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from wagtail.models import Locale
 
-from ..credits import access
-from ..credits.access import STRANGER, Standing
+from ..credits.access import status
+from ..credits.access.status import NO_ACCESS, AccessStatus
 from ..credits.models import TrainingProduct
-from ..credits.terms import Kind
-from ..shop.content import product_pages
+from ..credits.ranges import courses_in
+from ..credits.terms import ProductKind
+from ..shop.catalogue.content_links import product_pages
 from .selling import training_page_models
 
 
 def course_pages(trainings: Iterable[TrainingProduct]) -> dict[int, str]:
     """Return the address of the page, or of the product where it has none.
 
-    Of a page and its translations that is the one in the language of the moment.
+    Of a page and its translations that is the one in the language of the moment. A
+    page that stands outside every site has no address.
     One query for each page model that has the mixin.
     """
     trainings = list(trainings)
@@ -32,7 +34,9 @@ def course_pages(trainings: Iterable[TrainingProduct]) -> dict[int, str]:
         pages = model._default_manager.filter(product_id__in=by_product, live=True)
         # The last one wins: in this language, and the oldest of them.
         for page in sorted(pages, key=lambda page: (page.locale_id == here, -page.pk)):
-            links[by_product[page.product_id]] = page.get_url()
+            # None where no site's root is above it: nobody can open it.
+            if link := page.get_url():
+                links[by_product[page.product_id]] = link
     return links
 
 
@@ -49,7 +53,7 @@ class OpenedCourse:
     training: TrainingProduct
     link: str
     """The address of its page; empty if it is off sale."""
-    standing: Standing
+    standing: AccessStatus
 
     @property
     def title(self) -> str:
@@ -66,23 +70,21 @@ def opened_courses(page: Any, request: Any) -> list[OpenedCourse]:
     learner = request.user if page.is_personal(request) else AnonymousUser()
     trainings = list(_trainings_in(page))
     links = course_pages(trainings)
-    standings = access.standings(learner, trainings)
+    standings = status.access_statuses(learner, trainings)
     return [
         OpenedCourse(
             each,
             links[each.pk] if each.product.is_public else "",
-            standings.get(each.pk, STRANGER),
+            standings.get(each.pk, NO_ACCESS),
         )
         for each in trainings
     ]
 
 
 def _trainings_in(page: Any) -> Iterable[TrainingProduct]:
-    if page.kind == Kind.PATH:
+    if page.kind == ProductKind.PATH:
         listed: tuple[TrainingProduct, ...] = page.terms["path_courses"]
         return listed
-    if page.kind != Kind.PLAN or not page.plan_content:
+    if page.kind != ProductKind.PLAN or not page.plan_content:
         return ()
-    inside = page.plan_content.all_products().order_by().values("pk")
-    courses = TrainingProduct.objects.filter(kind=Kind.COURSE, product__in=inside)
-    return courses.select_related("product").order_by("product__title", "pk")
+    return courses_in(page.plan_content)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 from django.utils.html import format_html
@@ -9,8 +10,15 @@ from django.utils.translation import gettext as _
 from wagtail.admin.forms import WagtailAdminPageForm
 
 from ..credits.terms import Terms
-from ..shop.stale import OPENED, as_opened, opened_field, refuse_stale
-from .selling import rival, shop_terms
+from ..shop.catalogue.edit_conflicts import (
+    OPENED,
+    as_opened,
+    opened_field,
+    refuse_stale,
+)
+from .selling import other_seller, shop_terms
+
+GONE = "gone_since"
 
 
 class TrainingPageForm(WagtailAdminPageForm):
@@ -22,6 +30,8 @@ class TrainingPageForm(WagtailAdminPageForm):
     """
 
     opened_terms = opened_field()
+    gone_since = forms.CharField(required=False, widget=forms.HiddenInput)
+    """What an older version had that is gone, as Wagtail saves it over the newest."""
 
     data: Any
     is_draft = False
@@ -30,7 +40,8 @@ class TrainingPageForm(WagtailAdminPageForm):
         super().__init__(*args, **kwargs)
         page = self.instance
         self.initial[OPENED] = as_opened(live_terms(page))
-        if page.terms_page():
+        self.initial[GONE] = " ".join(sorted(page.gone))
+        if page.terms_elsewhere():
             for name in ("product", *page.terms):
                 self.fields.pop(name, None)
         elif published := live_page(page):
@@ -46,11 +57,14 @@ class TrainingPageForm(WagtailAdminPageForm):
 
     def _post_clean(self) -> None:
         self.instance.is_unfinished = self.is_draft
+        known = self.fields.keys() & set(self.cleaned_data.get(GONE, "").split())
+        self.instance.gone = self.instance.gone | known
         super()._post_clean()
         if "product" in self.fields:
             refuse_stale(self, live_terms(self.instance), terms_of(self.instance))
             if not self.is_draft:
                 self._refuse_rival()
+                self._refuse_nothing()
 
     def _update_errors(self, errors: ValidationError) -> None:
         # A field that was refused is missing in the terms: no second error for that.
@@ -70,9 +84,19 @@ class TrainingPageForm(WagtailAdminPageForm):
             published.save(clean=False, update_fields=[*published.terms])
         return super().save(commit=commit)
 
+    def _refuse_nothing(self) -> None:
+        """Let nobody publish what only credits can pay for, and nothing is sold."""
+        page = self.instance
+        if page.credit_only and page.product is None and "product" not in self.errors:
+            text = _(
+                "Nothing is sold without a product. Choose one, or make one there; or"
+                " take the tick off credit-only."
+            )
+            self.add_error("product", text)
+
     def _refuse_rival(self) -> None:
         page = self.instance
-        if page.product and (other := rival(page)):
+        if page.product and (other := other_seller(page)):
             self.add_error("product", _sold_already(other, self.for_user))
 
 

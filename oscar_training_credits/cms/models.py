@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import models, transaction
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.translation import gettext_lazy as _
-from modelcluster.models import (
-    get_all_child_m2m_relations,
-    get_all_child_relations,
-)
 from wagtail.admin.panels import FieldPanel, MultiFieldPanel, Panel
 from wagtail.fields import StreamField
 from wagtail.models import Page
 
-from ..credits import access
-from ..credits.access import Standing
+from ..credits.access import status
+from ..credits.access.status import AccessStatus
 from ..credits.models import TrainingProduct
 from ..credits.models.training import TermsFields
-from ..credits.terms import PLAIN, Kind, Terms, check_terms
-from ..shop.training import refuse_listed
-from .exceptions import AlreadySold
+from ..credits.terms import PLAIN, ProductKind, Terms, check_terms
+from ..shop import personal
+from ..shop.catalogue.training import offered_product, refuse_listed, training_of
 from .forms import TrainingPageForm
+from .gone import gone_in, refuse_gone
 from .localize import SharedField
-from .panels import TermsElsewherePanel
+from .panels import GonePanel, PricePanel, PrivacyPanel, TermsElsewherePanel
 from .path import PathBlocks, as_stream, courses_in
-from .publishing import leave_out
-from .selling import refuse_rival, rival_of, shop_terms
+from .publishing import leave_out, reason_not_to_publish
+from .restricted import RestrictedFields
+from .selling import follow_page, refuse_other_seller, settle, shop_terms
 
 SELLING = frozenset({"live", "product"})
 BY_SCHEDULER = "wagtail.publish.scheduled"
@@ -37,7 +35,7 @@ WITH_ACCESS = "with-access"
 PERSONAL = "mine"
 
 
-def shown_for(kind: Kind) -> dict[str, str]:
+def shown_for(kind: ProductKind) -> dict[str, str]:
     """Return the attributes of a panel that is of use for one kind only.
 
     Wagtail's own script reads them; without JavaScript the panel is always shown.
@@ -46,12 +44,13 @@ def shown_for(kind: Kind) -> dict[str, str]:
     return {"data-w-rules-target": "show", "data-w-rules": rule}
 
 
-class TrainingPageMixin(TermsFields):
+class TrainingPageMixin(RestrictedFields, TermsFields):
     """For a page that sells a training product and shows what it opens.
 
     Mix it into any page model, before `Page`. What an editor enters becomes the live
-    price when the page is published. The fields named in `restricted_fields` are
-    emptied, before the page is rendered, for everybody who has no access.
+    price when the page is published. The fields named in `restricted_fields` read empty
+    for everybody who has no access, and for whatever reads the page in a visitor's
+    request without `open_for`.
 
     A translation sells the same product on the same terms as the page that it was
     translated from: they are edited there, and copied whenever either is saved.
@@ -73,9 +72,6 @@ class TrainingPageMixin(TermsFields):
         help_text=_("What the path opens, in this order."),
     )
 
-    restricted_fields: ClassVar[tuple[str, ...]] = ()
-    """The names of the fields that only learners with access may see."""
-
     is_shared: ClassVar[bool] = False
     """Everybody is served the same page, so that a front-end cache may keep it.
 
@@ -87,12 +83,15 @@ class TrainingPageMixin(TermsFields):
         MultiFieldPanel(
             [
                 TermsElsewherePanel(),
+                GonePanel(),
+                PrivacyPanel(),
                 FieldPanel("kind"),
                 FieldPanel("product"),
-                FieldPanel("path_courses", attrs=shown_for(Kind.PATH)),
-                FieldPanel("plan_content", attrs=shown_for(Kind.PLAN)),
+                FieldPanel("path_courses", attrs=shown_for(ProductKind.PATH)),
+                FieldPanel("plan_content", attrs=shown_for(ProductKind.PLAN)),
                 FieldPanel("credits"),
                 FieldPanel("credit_only"),
+                PricePanel(),
                 FieldPanel("access_days"),
                 FieldPanel("access_from"),
                 FieldPanel("access_until"),
@@ -115,55 +114,92 @@ class TrainingPageMixin(TermsFields):
     ]
     """For wagtail-localize: a translation shares the terms with its source."""
 
+    gone: frozenset[str] = frozenset()
+    """The fields that this version had filled with what has been deleted since."""
     is_unfinished = False
     """Whether this is only saved as a draft, whose terms need not make sense yet."""
-    was_selling = False
-    """Whether the live page sold this product already, before it was saved."""
 
     class Meta:
         abstract = True
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(
+        self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any
+    ) -> None:
         page: Any = self
         stored = self._stored()
-        names = kwargs.get("update_fields")
+        is_whole = update_fields is None
+        written = SELLING if update_fields is None else SELLING & {*update_fields}
         if stored and stored.alias_of_id and not page.alias_of_id:
             # A page of its own now: as a copy does, it begins without the product.
             self.product = None
-            kwargs["update_fields"] = names and {*names, "product"}
+            update_fields = update_fields and {*update_fields, "product"}
+        if self.stands_in_for() is not self:
+            # Taken over to be shown; a second page must not sell it.
+            self.product = None
         self.follow_terms_page()
-        self.was_selling = bool(
+        was_selling = bool(
             stored and stored.live and stored.product and stored.product == self.product
         )
-        if page.live and self.was_selling and names is None:
+        if page.live and was_selling and is_whole:
             self.follow_shop(stored)
-        is_written = names is None or SELLING.intersection(names)
-        begins = page.live and self.product and not self.was_selling
+        begins = page.live and self.product and not was_selling
         with transaction.atomic():
-            if is_written and begins and not page.alias_of_id:
-                refuse_rival(self)
-            super().save(*args, **kwargs)
+            if written and begins and not page.alias_of_id:
+                refuse_other_seller(self)
+            super().save(*args, update_fields=update_fields, **kwargs)
+            if written:
+                self._tell_shop(stored)
+
+    def _tell_shop(self, stored: Any) -> None:
+        """Let the shop follow this page, which was `stored` before it was saved."""
+        page: Any = self
+        if stored and stored.product and stored.product != self.product:
+            settle(stored.product)
+        known = stored.live_revision_id if stored else None
+        if page.live_revision_id in (None, known):
+            # Else it is being published, which Wagtail tells us with who does it.
+            follow_page(self)
 
     def publish(self, revision: Any, *args: Any, **kwargs: Any) -> Any:
-        """Publish `revision`, if no other live page sells its product.
+        """Publish `revision`, if it can be live.
 
         The scheduler leaves the page as it is and goes on with the others.
 
         Raises:
-            AlreadySold: another page does.
+            AlreadySold: another live page sells its product.
+            NotPublished: it is not valid, as when its product has been deleted.
         """
-        draft = revision.as_object()
-        rival = rival_of(draft)
-        if rival is None:
+        obstacle = reason_not_to_publish(revision.as_object())
+        if obstacle is None:
             return super().publish(revision, *args, **kwargs)  # type: ignore[misc]
         if kwargs.get("log_action") != BY_SCHEDULER:
-            raise AlreadySold(draft, rival)
-        return leave_out(self, rival, revision=revision)
+            raise obstacle
+        return leave_out(self, obstacle, revision=revision)
+
+    @classmethod
+    def from_serializable_data(
+        cls, data: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Return the page that a version holds, without what is gone meanwhile."""
+        gone = gone_in(cls, data)
+        data = {**data, **dict.fromkeys(gone)}
+        page = super().from_serializable_data(data, *args, **kwargs)
+        if page is not None:
+            page.gone = gone
+        return page
 
     @property
     def training(self) -> TrainingProduct | None:
         """The live terms, from the one place where they are kept."""
-        return getattr(self.product, "training", None) if self.product else None
+        product = self._read_product() or self.stands_in_for().product
+        return training_of(product) if product else None
+
+    def _read_product(self) -> Any:
+        """Return the product, read with what offering it asks if it is not read yet."""
+        product: Any = self._meta.get_field("product")
+        if self.product_id and not product.is_cached(self):
+            self.product = offered_product(self.product_id)
+        return self.product
 
     @property
     def terms(self) -> dict[str, Any]:
@@ -186,6 +222,20 @@ class TrainingPageMixin(TermsFields):
             return None
         return TrainingProduct(product=self.product, **Terms(**self.terms).plain())
 
+    @property
+    def shop_text(self) -> str:
+        """What the shop says of the product, where staff wrote nothing there.
+
+        Plain text, or HTML that is marked safe. Copied when the page is published.
+        """
+        # A page model of a site's own may be without it.
+        return str(getattr(self, "search_description", ""))
+
+    @property
+    def shop_image(self) -> Any:
+        """The picture, an image of Wagtail's, that goes with `shop_text`, or None."""
+        return None
+
     def terms_page(self) -> Any:
         """Return the page where the terms are edited; None if it is this one.
 
@@ -202,12 +252,39 @@ class TrainingPageMixin(TermsFields):
             older = older.filter(pk__lt=page.pk)
         return older.order_by("pk").first()
 
+    def stands_in_for(self) -> Any:
+        """Return the page that this one is shown instead of; itself if of none.
+
+        What stands in for a page sells and opens what that page does, and has no terms
+        of its own. So do the variants of wagtail-personalisation. Override it for
+        copies that another package or your own code serves in a page's place.
+        """
+        metadata = getattr(self, "_personalisable_page_metadata", None)
+        original: Any = metadata and metadata.canonical_page
+        if original is None or original.pk == self.pk:
+            return self
+        return original.specific
+
+    def terms_elsewhere(self) -> Any:
+        """Return the page where an editor finds the terms; None if it is this one."""
+        original = self.stands_in_for()
+        return original if original is not self else self.terms_page()
+
+    def follow_original(self) -> None:
+        """Have the product and the terms of the page that this one stands in for.
+
+        Only in this object, to show it.
+        """
+        if (original := self.stands_in_for()) is not self:
+            self.take_terms_of(original)
+
     def follow_terms_page(self) -> None:
         """Take over the terms of the page that this one is a translation of."""
         if page := self.terms_page():
             self.take_terms_of(page)
 
     def take_terms_of(self, page: TrainingPageMixin) -> None:
+        self.gone = page.gone
         self.product = page.product
         self.take_terms(page.terms)
 
@@ -232,12 +309,13 @@ class TrainingPageMixin(TermsFields):
         self.follow_terms_page()
         if self.is_unfinished:
             return
-        if self.kind != Kind.PLAN:
+        if self.kind != ProductKind.PLAN:
             self.plan_content = None
-        if self.kind != Kind.PATH:
+        if self.kind != ProductKind.PATH:
             self.path_courses = []
+        refuse_gone(self)
         check_terms(Terms(**self.terms), product=self.product)
-        if self.product and self.kind == Kind.PATH:
+        if self.product and self.kind == ProductKind.PATH:
             refuse_listed(self.product)
 
     def _stored(self) -> Any:
@@ -257,51 +335,84 @@ class TrainingPageMixin(TermsFields):
         return [*modes, (WITH_ACCESS, _("With access"))]
 
     def get_context(self, request: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        standing = self.standing(request)
-        if not standing.has_access:
-            self.hide_restricted_fields()
+        self.follow_original()
+        standing = self.open_for(request)
         context: dict[str, Any] = super().get_context(  # type: ignore[misc]
             request, *args, **kwargs
         )
         return {**context, "training": standing}
 
-    def standing(self, request: Any) -> Standing:
+    def open_for(self, request: Any) -> AccessStatus:
+        """Show the restricted fields of this object to a visitor who has access.
+
+        Everybody else gets them empty. For a view of yours that reads them; the page
+        itself does it when it is served.
+        """
+        standing = self.standing(request)
+        if standing.has_access:
+            self.show_restricted_fields()
+        else:
+            self.hide_restricted_fields()
+        return standing
+
+    def standing(self, request: Any) -> AccessStatus:
         """Return how the visitor stands with what this page opens.
 
-        One query, once for this instance of the page.
+        One query, once for this instance of the page. With access the page is for this
+        visitor alone, so that no browser shows it after log-out.
         """
+        standing = self._standing(request)
+        if standing.has_access:
+            personal.mark(request)
+        return standing
+
+    def _standing(self, request: Any) -> AccessStatus:
         if is_preview(request):
             mode = getattr(request, "preview_mode", "")
-            return Standing(has_access=mode == WITH_ACCESS)
+            return AccessStatus(has_access=mode == WITH_ACCESS)
         training = self.training
         if training is None or not self.is_personal(request):
-            return access.STRANGER
+            return status.NO_ACCESS
         known = self.__dict__.setdefault("_standings", {})
         if request.user.pk not in known:
-            known[request.user.pk] = access.standing(request.user, training)
-        standing: Standing = known[request.user.pk]
+            known[request.user.pk] = status.access_status(request.user, training)
+        standing: AccessStatus = known[request.user.pk]
         return standing
 
     def is_personal(self, request: Any) -> bool:
         """Tell whether this request gets a page of the visitor's own."""
         return not self.is_shared or PERSONAL in request.GET or is_preview(request)
 
-    def personal_address(self, request: Any) -> str:
+    def personal_url(self, request: Any) -> str:
         """Return where a visitor of a shared page gets a page of their own."""
         return f"{request.path}?{PERSONAL}=1"
-
-    def hide_restricted_fields(self) -> None:
-        """Empty the restricted fields of this instance: no template can leak them."""
-        for name in self.restricted_fields:
-            setattr(self, name, empty_value(type(self), name))
 
     def serve(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         response = super().serve(request, *args, **kwargs)  # type: ignore[misc]
         if self.is_personal(request):
-            # It differs by learner: no cache may show one's page to another.
-            patch_cache_control(response, private=True, no_cache=True)
-            patch_vary_headers(response, ["Cookie"])
+            keep_private(response)
         return response
+
+    def serve_preview(self, request: Any, mode_name: str) -> Any:
+        response = super().serve_preview(request, mode_name)  # type: ignore[misc]
+        return personal.guard(response, request)
+
+
+def keep_private(response: Any) -> None:
+    """Let no cache show one learner's page to another, whatever is said of it later.
+
+    A mixin before ours has the last word in `serve`, but not once it is rendered.
+    """
+    make_private(response)
+    if hasattr(response, "add_post_render_callback"):
+        response.add_post_render_callback(make_private)
+
+
+def make_private(response: Any) -> None:
+    if "public" in response.headers.get("Cache-Control", ""):
+        del response.headers["Cache-Control"]
+    patch_cache_control(response, private=True, no_cache=True)
+    patch_vary_headers(response, ["Cookie"])
 
 
 class TrainingPage(TrainingPageMixin, Page):  # type: ignore[django-manager-missing]
@@ -319,34 +430,3 @@ class TrainingPage(TrainingPageMixin, Page):  # type: ignore[django-manager-miss
 def is_preview(request: Any) -> bool:
     """Tell whether an editor is looking at a draft."""
     return bool(getattr(request, "is_preview", False))
-
-
-def empty_value(model: type[models.Model], name: str) -> Any:
-    """Return what the field `name` of a page holds when it holds nothing.
-
-    Raises:
-        ImproperlyConfigured: it is a relation whose rows are not kept with the page,
-            so that to empty it would delete them.
-    """
-    field: Any = model._meta.get_field(name)
-    if not can_hide(model, name):
-        raise ImproperlyConfigured(
-            f"{model.__name__}.restricted_fields: {name!r} is not part of the page."
-        )
-    if field.one_to_many or field.many_to_many:
-        return []
-    if field.is_relation:
-        return None
-    try:
-        return field.to_python("")
-    except ValidationError:
-        return None
-
-
-def can_hide(model: type[models.Model], name: str) -> bool:
-    """Tell whether the field `name` of a page can be emptied without a change to it."""
-    field: Any = model._meta.get_field(name)
-    if not (field.one_to_many or field.many_to_many or field.auto_created):
-        return True
-    kept = get_all_child_relations(model) + get_all_child_m2m_relations(model)
-    return field in kept

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models.signals import post_delete
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from wagtail.signals import page_published, page_unpublished
 
@@ -30,6 +30,22 @@ def take_down_deleted(sender: Any, instance: Any, **kwargs: Any) -> None:
     if instance.live:
         selling.take_down(instance)
 
+
+def follow_bare_page(
+    sender: Any, instance: Any, raw: bool = False, **kwargs: Any
+) -> None:
+    """Receive Django's `post_save` of a page that was read without its own class."""
+    model = instance.specific_class
+    if raw or model is None or not selling.sells_training(model):
+        return
+    if page := model._default_manager.filter(pk=instance.pk).first():
+        selling.follow_page(page)
+
+
+for base in selling.bases_of_training_pages():
+    post_save.connect(
+        follow_bare_page, sender=base, dispatch_uid=f"training_credits.bare.{base}"
+    )
 
 for model in selling.training_page_models():
     post_delete.connect(

@@ -41,9 +41,11 @@ from wagtail.admin.ui.tables import BooleanColumn, Column, DateColumn, TitleColu
 from wagtail.admin.views.reports import ReportView
 from wagtail.permission_policies import ModelPermissionPolicy
 
+from ..credits import wording
 from ..credits.models import Access, RedemptionLine, TermsChange, TrainingProduct
-from ..credits.terms import Kind
-from ..shop.history import PRICE
+from ..credits.terms import ProductKind
+from ..shop.catalogue.history import PRICE
+from . import privacy
 from .selling import training_page_models
 
 YES_NO = [("yes", _("Yes")), ("no", _("No"))]
@@ -62,14 +64,15 @@ class YesNoFilter(django_filters.ChoiceFilter):
 
 
 class TrainingFilterSet(WagtailFilterSet):
-    kind = django_filters.ChoiceFilter(label=_("Kind"), choices=Kind.choices)
+    kind = django_filters.ChoiceFilter(label=_("Kind"), choices=ProductKind.choices)
     credit_only = YesNoFilter(label=_("Credit-only"))
     has_page = YesNoFilter(label=_("Has a live page"))
+    is_private = YesNoFilter(label=_("Private"))
     has_price = YesNoFilter(label=_("Has a price"))
 
     class Meta:
         model = TrainingProduct
-        fields = ["kind", "credit_only", "has_page", "has_price"]
+        fields = ["kind", "credit_only", "has_page", "is_private", "has_price"]
 
 
 class ChangeFilterSet(WagtailFilterSet):
@@ -131,7 +134,7 @@ def yes_or_no(value: bool) -> str:
 def changer_name(change: TermsChange) -> str:
     """Return the name of who changed it; empty if it was no person, or one is gone."""
     user: Any = change.changed_by
-    return str(user.get_full_name() or user.get_username()) if user else ""
+    return wording.name_of(user)
 
 
 def on_site_clock(moment: datetime | None) -> datetime | None:
@@ -234,6 +237,9 @@ class TrainingReport(Report):
         words = self.request.GET.get("q", "").strip()
         if not words:
             return queryset
+        # No text in a database holds it, and PostgreSQL fails when asked for it.
+        if "\0" in words:
+            return queryset.none()
         return queryset.filter(
             Q(product__title__icontains=words) | Q(product__upc__iexact=words)
         )
@@ -250,6 +256,7 @@ class ProductsView(TrainingReport):
         BooleanColumn("credit_only", label=_("Credit-only")),
         Column("money", label=_("Price in money"), accessor=money_in_words),
         BooleanColumn("has_page", label=_("Live page")),
+        BooleanColumn("is_private", label=_("Private")),
         Column("access", label=_("Access"), accessor=access_in_words),
     ]
     export_filename = "training-products"
@@ -266,6 +273,7 @@ class ProductsView(TrainingReport):
             lambda row: "" if row.money is None else row.money_currency,
         ),
         "has_page": ExportColumn(_("Live page"), lambda row: yes_or_no(row.has_page)),
+        "is_private": ExportColumn(_("Private"), lambda row: yes_or_no(row.is_private)),
         "access_days": ExportColumn(_("Days of access"), attrgetter("access_days")),
         "access_from": ExportColumn(_("Access from"), attrgetter("access_from")),
         "access_until": ExportColumn(_("Access until"), attrgetter("access_until")),
@@ -414,6 +422,7 @@ def trainings() -> QuerySet[Any]:
         has_price=Exists(records.exclude(price=None)) | Q(credits__isnull=False),
         page_id=_page_id(),
         has_page=_has_page(),
+        is_private=_is_private(),
     )
 
 
@@ -463,7 +472,20 @@ def _page_id() -> Any:
 
 
 def _has_page() -> Any:
+    return _any(Exists(pages) for pages in _live_pages())
+
+
+def _is_private() -> Any:
+    """Tell of rows whether some of those who could buy may not open their page."""
+    paths = privacy.private_paths()
+    if not paths:
+        return Value(False, output_field=BooleanField())
+    below = privacy.is_below(paths)
+    return _any(Exists(pages.filter(below)) for pages in _live_pages())
+
+
+def _any(conditions: Iterable[Any]) -> Any:
     found: Any = Q(pk__in=[])
-    for pages in _live_pages():
-        found |= Exists(pages)
+    for condition in conditions:
+        found |= condition
     return found

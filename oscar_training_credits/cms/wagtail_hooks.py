@@ -6,7 +6,8 @@ from django.contrib.auth.models import Permission
 from django.db.models import Q, QuerySet
 from wagtail import hooks
 
-from . import publishing, reports
+from ..shop import personal
+from . import leaving, privacy, publishing, reports
 from .choosers import (
     product_chooser_viewset,
     range_chooser_viewset,
@@ -34,6 +35,17 @@ def add_training_to_summary(request: Any, summary_items: list[Any]) -> None:
     summary_items.append(reports.TrainingSummaryItem(request))
 
 
+@hooks.register("on_serve_page")
+def keep_personal_pages_out_of_caches(serve_next: Any) -> Any:
+    """Let nobody keep a page of any model that has a box for codes."""
+
+    def serve(page: Any, request: Any, args: Any, kwargs: Any) -> Any:
+        response = serve_next(page, request, args, kwargs)
+        return personal.guard(response, request)
+
+    return serve
+
+
 @hooks.register("register_permissions")
 def register_permissions_of_editors() -> QuerySet[Permission]:
     """Offer groups the reports, and making a product from a page."""
@@ -44,11 +56,45 @@ def register_permissions_of_editors() -> QuerySet[Permission]:
     )
 
 
+# Before Wagtail's own, which asks for the restrictions of the page.
+@hooks.register("on_serve_page", order=-1)
+def open_to_learners(serve: Any) -> Any:
+    return privacy.open_to_learners(serve)
+
+
 @hooks.register("before_bulk_action")
 def leave_out_of_bulk(
     request: Any, action_type: str, objects: list[Any], action: Any
 ) -> None:
     publishing.leave_out_of_bulk(request, action_type, objects, action)
+
+
+@hooks.register("before_unpublish_page")
+def note_sold(request: Any, page: Any) -> None:
+    with_subpages = bool(request.POST.get("include_descendants"))
+    leaving.note_sold(request, [page], with_subpages=with_subpages)
+
+
+@hooks.register("after_unpublish_page")
+def tell_off_sale(request: Any, page: Any) -> None:
+    leaving.tell_off_sale(request)
+
+
+@hooks.register("before_bulk_action")
+def note_sold_in_bulk(
+    request: Any, action_type: str, objects: list[Any], action: Any
+) -> None:
+    if action_type == "unpublish" and all(map(publishing.is_page, objects)):
+        chosen = action.cleaned_form.cleaned_data
+        with_subpages = bool(chosen.get("include_descendants"))
+        leaving.note_sold(request, objects, with_subpages=with_subpages)
+
+
+@hooks.register("after_bulk_action")
+def tell_off_sale_in_bulk(
+    request: Any, action_type: str, objects: list[Any], action: Any
+) -> None:
+    leaving.tell_off_sale(request)
 
 
 @hooks.register("register_log_actions")

@@ -7,3 +7,24 @@ class CreditsConfig(AppConfig):
     label = "training_credits"
     verbose_name = _("Training credits")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django.db.models.signals import m2m_changed, post_migrate, pre_delete
+
+        from . import guards, receivers
+        from .models import Access, CreditCode
+
+        for audience in (CreditCode.learners, CreditCode.groups):
+            m2m_changed.connect(
+                receivers.audience_changed,
+                sender=audience.through,
+                dispatch_uid="training_credits.audience",
+            )
+        pre_delete.connect(
+            receivers.access_deleted,
+            sender=Access,
+            dispatch_uid="training_credits.access_deleted",
+        )
+        post_migrate.connect(
+            guards.create_guards, sender=self, dispatch_uid="training_credits.guards"
+        )

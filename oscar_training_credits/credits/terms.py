@@ -23,7 +23,7 @@ MOST_GRANTED = 1_000_000_000
 LONGEST_ACCESS = 36_500
 
 
-class Kind(models.TextChoices):
+class ProductKind(models.TextChoices):
     """What buying it opens."""
 
     COURSE = "course", gettext_lazy("Course")
@@ -38,7 +38,7 @@ class Terms:
     credits: int | None = None
     """Whole credits; None if it takes none."""
     credit_only: bool = False
-    kind: str = Kind.COURSE
+    kind: str = ProductKind.COURSE
     access_days: int | None = None
     """Days of 24 hours; None for no such end."""
     access_from: date | None = None
@@ -100,15 +100,30 @@ def end_of(day: date) -> datetime:
 
 
 def is_far_away(day: date | None) -> bool:
-    """Tell whether a day is more than a hundred years from now, either way."""
+    """Tell whether a day, or a moment, is more than a hundred years away, either way.
+
+    The first and the last days of the calendar can't be told in every time zone.
+    """
     if day is None:
         return False
+    if isinstance(day, datetime):
+        day = day.date()
     today = timezone.localdate(timezone=timezone.get_default_timezone())
     return abs((day - today).days) > LONGEST_ACCESS
 
 
 def far_away_text() -> str:
     return _("That is more than 100 years away.")
+
+
+def refuse_far_away(*moments: datetime | None) -> None:
+    """Refuse moments that no clock of a site need show.
+
+    Raises:
+        ValueError: one is more than a hundred years away.
+    """
+    if any(map(is_far_away, moments)):
+        raise ValueError("A moment is more than 100 years away.")
 
 
 def check_terms(terms: Terms, *, product: Any = None) -> None:
@@ -133,6 +148,8 @@ def _errors(terms: Terms, product: Any) -> Iterator[tuple[str, Any]]:
         if is_far_away(getattr(terms, name)):
             yield name, far_away_text()
             return
+    if product is not None and product.is_parent:
+        yield "kind", _("It has variants, and only they can be bought: sell those.")
     first, last = terms.access_from, terms.access_until
     if first and last and first > last:
         yield "access_until", _("The last day of access is before the first.")
@@ -143,7 +160,7 @@ def _errors(terms: Terms, product: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _error_in_plan(terms: Terms) -> Any:
-    if terms.kind != Kind.PLAN:
+    if terms.kind != ProductKind.PLAN:
         if terms.plan_content:
             return _("Only a plan has a range as its content.")
         return None
@@ -156,13 +173,13 @@ def _error_in_plan(terms: Terms) -> Any:
 
 def _error_in_path(terms: Terms, product: Any) -> Any:
     courses = terms.path_courses
-    if terms.kind != Kind.PATH:
+    if terms.kind != ProductKind.PATH:
         return _("Only a path has courses on a list.") if courses else None
     if not courses:
         return _("Choose the courses of the path.")
     if product and any(course.product_id == product.pk for course in courses):
         return _("A path can't contain itself.")
-    if any(course.kind != Kind.COURSE for course in courses):
+    if any(course.kind != ProductKind.COURSE for course in courses):
         return _("A path holds courses only, no path and no plan.")
     if len({course.pk for course in courses}) < len(courses):
         return _("A course is on the list twice.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
-from typing import cast
+from typing import Any, cast
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -17,6 +17,19 @@ def amount_text(credits: int) -> str:
     return ngettext("%(count)d credit", "%(count)d credits", credits) % {
         "count": credits
     }
+
+
+def name_of(user: Any) -> str:
+    """Return what people call a user: the name, else the e-mail address.
+
+    The username only where there is neither: Oscar makes up random ones. Empty for
+    None, who has been deleted or never was.
+    """
+    if user is None:
+        return ""
+    full_name = user.get_full_name() if hasattr(user, "get_full_name") else ""
+    address = getattr(user, user.get_email_field_name(), "")
+    return str(full_name or address or user.get_username())
 
 
 def day_of(moment: datetime) -> str:

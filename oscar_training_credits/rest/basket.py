@@ -17,24 +17,28 @@ from rest_framework.fields import CharField
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ..credits.applying import move_codes, remove_code
+from ..credits.codes.applying import move_codes, remove_code
 from ..mixins import Extension
-from ..shop import kinds
-from ..shop.basket import is_cheaper_by_credits
+from ..shop.basket import code_handlers
+from ..shop.basket.mixins import is_cheaper_by_credits
+from ..shop.basket.quotes import codes_of, quote_of
 from ..shop.boxes import basket_box, line_row
-from ..shop.quotes import codes_of, quote_of
-from ..shop.training import takes_part
+from ..shop.catalogue.training import takes_part
+from ..shop.order import confirmed
+from .patience import PatientAPIMixin
 
 FIELD = "vouchercode"
 
 
 @method_decorator(sensitive_post_parameters(FIELD), name="dispatch")
-class AddVoucherViewMixin(Extension):
+class AddVoucherViewMixin(PatientAPIMixin):
     """For `views.basket.AddVoucherView`: it takes every kind of code.
 
     Vouchers are left to django-oscar-api. A credit code is answered with what is to be
     said and how the basket stands; one that is refused with 406 and a reason.
     """
+
+    takes_code = True
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         return super().dispatch(request, *args, **kwargs)
@@ -42,13 +46,15 @@ class AddVoucherViewMixin(Extension):
     @sensitive_variables("text")
     def post(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         text = typed(request.data)
-        if text is None or kinds.find_voucher(text):
+        if text is None:
             return super().post(request, *args, **kwargs)
         # The kinds know the basket by the request; a site that is all API has no
         # middleware that puts it there.
         request.basket = basket = operations.get_basket(request)
         before = len(codes_of(basket))
-        answer = kinds.ask_kinds(text, request)
+        answer = code_handlers.ask_handlers(text, request, leave_vouchers=True)
+        if answer is None:
+            return super().post(request, *args, **kwargs)
         # A code that does not reach is applied all the same.
         if not answer.accepted and len(codes_of(basket)) == before:
             return Response({"reason": answer.text}, status.HTTP_406_NOT_ACCEPTABLE)
@@ -62,7 +68,7 @@ class AppliedCodesView(APIView):
         return Response(credits_in(operations.get_basket(request)))
 
 
-class AppliedCodeView(APIView):
+class AppliedCodeView(PatientAPIMixin, APIView):
     """Take a credit code off the basket of this request."""
 
     def delete(self, request: Any, code_id: int, *args: Any, **kwargs: Any) -> Any:
@@ -74,10 +80,13 @@ class AppliedCodeView(APIView):
 
 
 class BasketSerializerMixin(Extension):
-    """For `serializers.basket.BasketSerializer`: adds `credits`."""
+    """For `serializers.basket.BasketSerializer`: adds `credits`, and what is shown."""
 
     def to_representation(self, basket: Any) -> Any:
-        return {**super().to_representation(basket), "credits": credits_in(basket)}
+        data = {**super().to_representation(basket), "credits": credits_in(basket)}
+        if basket.pk and takes_part(basket):
+            data[confirmed.FIELD] = confirmed.write(confirmed.price_of(basket))
+        return data
 
 
 class BasketLineSerializerMixin(Extension):
@@ -97,7 +106,7 @@ class BasketLineSerializerMixin(Extension):
         return {**data, **more}
 
 
-class LoginViewMixin(Extension):
+class LoginViewMixin(PatientAPIMixin):
     """For `views.login.LoginView`: a guest's codes come along with the lines."""
 
     def merge_baskets(self, anonymous_basket: Any, basket: Any) -> None:
@@ -114,7 +123,7 @@ def credits_in(basket: Any) -> dict[str, Any]:
         "asked": box.quote.credits_asked,
         "taken": box.quote.credits,
         "missing": box.quote.missing,
-        "notice": box.notice,
+        "notice": box.notice or box.hint,
         "codes": [
             {
                 "id": row.quote.code.pk,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.conf import settings as django_settings
+from django.db import OperationalError, connection
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 from oscarapi.views.utils import parse_basket_from_hyperlink
@@ -14,15 +16,13 @@ from rest_framework.response import Response
 
 from ..conf import settings
 from ..mixins import Extension
+from ..shop.basket.quotes import quote_of
+from ..shop.basket.wording import needs_account
+from ..shop.catalogue.training import takes_part, training_of
 from ..shop.exceptions import OrderRefused
-from ..shop.orders import (
-    needs_account,
-    placed_order,
-    price_changed,
-    refuse_unless_priced_so,
-)
-from ..shop.quotes import quote_of
-from ..shop.training import takes_part, training_of
+from ..shop.order import confirmed
+from ..shop.order.creator import placed_order, refuse_unless_priced_so
+from .patience import PatientAPIMixin
 
 logger = logging.getLogger("training_credits")
 
@@ -30,7 +30,8 @@ logger = logging.getLogger("training_credits")
 class CheckoutSerializerMixin(Extension):
     """For `serializers.checkout.CheckoutSerializer`.
 
-    A client may post `credits`, the credits that it has shown, as it may post `total`.
+    A client may post `credits`, the credits that it has shown, as it may post `total`;
+    or, signed, all that the basket's answer said.
     """
 
     request: Any
@@ -38,16 +39,29 @@ class CheckoutSerializerMixin(Extension):
     def get_fields(self) -> Any:
         fields = super().get_fields()
         fields["credits"] = serializers.IntegerField(min_value=0, required=False)
+        fields[confirmed.FIELD] = serializers.CharField(required=False, write_only=True)
         return fields
 
     def validate(self, attrs: Any) -> Any:
-        shown = attrs.pop("credits", None)
+        credits = attrs.pop("credits", None)
+        signed = {name: attrs.pop(name) for name in [confirmed.FIELD] if name in attrs}
         attrs = super().validate(attrs)
         if takes_part(attrs["basket"]):
-            self.refuse_unpaid(attrs["basket"], shown)
+            self.refuse_unpaid(attrs["basket"], credits)
+            self.refuse_other(attrs["basket"], signed)
         return attrs
 
-    def refuse_unpaid(self, basket: Any, shown: int | None) -> None:
+    def refuse_other(self, basket: Any, signed: dict[str, str]) -> None:
+        """Refuse what is not the basket that the client has shown, if it says so.
+
+        Raises:
+            ValidationError: with what the learner can do.
+        """
+        if text := confirmed.change_since(signed, confirmed.price_of(basket)):
+            raise serializers.ValidationError(text)
+        confirmed.confirm(basket, confirmed.read(signed))
+
+    def refuse_unpaid(self, basket: Any, credits: int | None) -> None:
         """Say early and in full what the order's own guards would say.
 
         Raises:
@@ -60,9 +74,9 @@ class CheckoutSerializerMixin(Extension):
             refuse_unless_priced_so(basket, quote)
         except OrderRefused as refused:
             raise serializers.ValidationError(str(refused)) from refused
-        if shown is not None and quote.credits > shown:
-            raise serializers.ValidationError(price_changed())
-        if costs_money(basket) and not settings.API_IS_PAID_FIRST:
+        if credits is not None and quote.credits > credits:
+            raise serializers.ValidationError(confirmed.price_changed())
+        if costs_money(basket) and not (settings.API_IS_PAID_FIRST or _waits()):
             raise serializers.ValidationError(
                 _(
                     "Training can be ordered here with credits only."
@@ -88,7 +102,13 @@ class CheckoutSerializerMixin(Extension):
             return order
 
 
-class CheckoutViewMixin(Extension):
+def _waits() -> bool:
+    """Tell whether what an order opens waits for the money that it costs."""
+    initial = getattr(django_settings, "OSCAR_INITIAL_ORDER_STATUS", "")
+    return bool(settings.PAID_STATUSES) and initial not in settings.PAID_STATUSES
+
+
+class CheckoutViewMixin(PatientAPIMixin):
     """For `views.checkout.CheckoutView`: asked again, it answers with the first order.
 
     The basket stays submitted, as the order's own transaction left it; django-oscar-api
@@ -96,18 +116,32 @@ class CheckoutViewMixin(Extension):
     """
 
     order_serializer_class: Any
+    request: Any
 
     def post(self, request: Any, format: Any = None, *args: Any, **kwargs: Any) -> Any:
         basket = parse_basket_from_hyperlink(request.data, format)
-        if takes_part(basket) and (order := order_of(basket, request.user)):
-            keep_submitted(basket, order)
-            serializer = self.order_serializer_class
-            return Response(serializer(order, context={"request": request}).data)
-        try:
+        if not takes_part(basket):
             return super().post(request, format, *args, **kwargs)
-        finally:
-            if takes_part(basket) and (order := placed_order(basket)):
-                keep_submitted(basket, order)
+        if order := order_of(basket, request.user):
+            return self.show_order(basket, order)
+        try:
+            answer = super().post(request, format, *args, **kwargs)
+        except OperationalError:
+            # Else all of it is undone with the request's transaction.
+            if not connection.in_atomic_block and (order := placed_order(basket)):
+                logger.exception("Order %s: failed after it was placed", order.number)
+                return self.show_order(basket, order)
+            raise
+        except Exception:
+            keep_submitted(basket)
+            raise
+        keep_submitted(basket)
+        return answer
+
+    def show_order(self, basket: Any, order: Any) -> Response:
+        keep_submitted(basket)
+        context = {"request": self.request}
+        return Response(self.order_serializer_class(order, context=context).data)
 
 
 def costs_money(basket: Any) -> bool:
@@ -124,7 +158,10 @@ def order_of(basket: Any, user: Any) -> Any:
     return order if order and user.pk and order.user_id == user.pk else None
 
 
-def keep_submitted(basket: Any, order: Any) -> None:
+def keep_submitted(basket: Any) -> None:
+    """Leave a basket that has become an order as the order's transaction left it."""
+    if (order := placed_order(basket)) is None:
+        return
     Basket = get_model("basket", "Basket")
     frozen = Basket._default_manager.filter(pk=basket.pk, status=Basket.FROZEN)
     frozen.update(status=Basket.SUBMITTED, date_submitted=order.date_placed)

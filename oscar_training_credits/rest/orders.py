@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..mixins import Extension
-from ..shop.pricing import CreditPrice
-from ..shop.settlements import line_credits, settlement_of
+from ..shop.order.settlements import line_credits, settlement_of
+from ..shop.prices import CreditPrice
 
 
 class PriceSerializerMixin(Extension):

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
-from django.conf import settings as django_settings
-from django.shortcuts import resolve_url
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ..conf import settings
-from ..credits import access, sale, wording
-from ..credits.access import STRANGER, Standing
-from ..credits.giving import Period, foreseen
+from ..credits import wording
+from ..credits.access import buying_again, status
+from ..credits.access.granting import Period, expected_period
+from ..credits.access.status import NO_ACCESS, AccessStatus
+from ..credits.codes.refusals import public_text
+from ..credits.ledger.quoting import CodeQuote, Item, Quote
 from ..credits.models import TrainingProduct
-from ..credits.quoting import CodeQuote, Item, Quote
-from ..credits.refusals import public_text
-from . import express, flash, shown
-from .orders import end_of_codes, needs_code
-from .quotes import quote_of
-from .training import takes_part, training_of, trainings_of
-
-OPEN = "purchase"
-NEXT = "training-purchase-next"
-ANCHOR = f"#{NEXT}"
+from . import personal
+from .basket import answers, typed_codes
+from .basket.obstacles import closed_in, may_have
+from .basket.quotes import end_of_codes, quote_of
+from .basket.split import blocking_text, hint_text
+from .basket.vouchers import idle_vouchers
+from .catalogue.training import takes_part, training_of, trainings_of
+from .direct_purchase import purchase
+from .direct_purchase.links import NEXT, OPEN, login_url_of_box
+from .order import confirmed
+from .partner.availability import unavailable_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class LineRow:
 
 
 @dataclass(frozen=True, slots=True)
-class AlreadyRow:
+class BasketNote:
     """What is said of training in the basket: it is theirs already, or for several."""
 
     title: str
@@ -69,7 +70,11 @@ class BasketBox:
     codes: list[CodeRow]
     total: Any
     notice: str
-    """What stands in the way of the order, or is lacking; may be empty."""
+    """What stands in the way of the order; may be empty."""
+    hint: str = ""
+    """What the codes lack where money pays the rest; may be empty."""
+    idle_vouchers: list[Any] = field(default_factory=list)
+    """Oscar's vouchers that give nothing now, as credits pay."""
 
     @property
     def money_due(self) -> Any:
@@ -89,20 +94,42 @@ def basket_box(basket: Any, *, total: Any = None) -> BasketBox | None:
     quote = quote_of(basket)
     items = {item.key: item for item in quote.items}
     lines = [line_row(line, items.get(line.pk), quote) for line in basket.all_lines()]
-    return BasketBox(quote, lines, code_rows(quote), total, notice(quote))
+    return BasketBox(
+        quote,
+        lines,
+        code_rows(quote),
+        total,
+        blocking_text(quote),
+        hint_text(quote),
+        idle_vouchers(basket),
+    )
 
 
-def notes_on(basket: Any) -> list[AlreadyRow]:
+def notes_on(basket: Any) -> list[BasketNote]:
     """Return what the owner of `basket` is told before they pay for its training."""
     return [
-        *already_yours(basket),
+        *closed_to_owner(basket),
+        *notes_on_owned(basket),
         *bought_twice(basket),
         *several_places(basket),
         *ends_with_codes(basket),
     ]
 
 
-def already_yours(basket: Any) -> list[AlreadyRow]:
+def closed_to_owner(basket: Any) -> list[BasketNote]:
+    """Return what the owner of `basket` is told of its training that they can't open.
+
+    Asked of all once for each request.
+    """
+    closed = closed_in(basket)
+    return [
+        BasketNote(training.product.get_title(), closed[training.product_id])
+        for training in trainings_of(basket)
+        if training.product_id in closed
+    ]
+
+
+def notes_on_owned(basket: Any) -> list[BasketNote]:
     """Return what the owner of `basket` is told of its training that is theirs.
 
     No query more for those who have no training yet. What they buy for several is
@@ -110,30 +137,30 @@ def already_yours(basket: Any) -> list[AlreadyRow]:
     """
     trainings, quote = trainings_of(basket), quote_of(basket)
     several = {line.product_id for line in basket.all_lines() if line.quantity > 1}
-    known = any(item.has_training for item in quote.items)
-    # Of training that takes no credits the quote knows nothing.
-    if not basket.owner or not (known or len(trainings) > len(quote.items)):
+    if not (basket.owner and may_have(basket, quote.items)):
         return []
     mine = [each for each in trainings if each.product_id not in several]
-    held = access.standings(basket.owner, mine)
-    again = sale.refusals_again(basket.owner, mine)
+    held = status.access_statuses(basket.owner, mine)
+    again = buying_again.refusals_again(basket.owner, mine)
+    ordered = buying_again.ordered_already(basket.owner, mine)
     ends = code_ends(basket)
     notes = {
         each: again.get(each.pk)
-        or already_note(
-            each, held.get(each.pk, STRANGER), until=ends.get(each.product_id)
+        or ordered.get(each.pk)
+        or note_on_owned(
+            each, held.get(each.pk, NO_ACCESS), until=ends.get(each.product_id)
         )
         or path_note(each, basket.owner)
         for each in mine
     }
     return [
-        AlreadyRow(training.product.get_title(), note)
+        BasketNote(training.product.get_title(), note)
         for training, note in notes.items()
         if note
     ]
 
 
-def ends_with_codes(basket: Any) -> list[AlreadyRow]:
+def ends_with_codes(basket: Any) -> list[BasketNote]:
     """Return what is said of training that ends when the code ends that pays for it."""
     text = _("Access to it ends on %(end)s, when the code does.")
     now, ends = timezone.now(), code_ends(basket)
@@ -141,10 +168,10 @@ def ends_with_codes(basket: Any) -> list[AlreadyRow]:
     for training in trainings_of(basket):
         if not (end := ends.get(training.product_id)):
             continue
-        period = foreseen(training, STRANGER, at=now, until=end)
+        period = expected_period(training, NO_ACCESS, at=now, until=end)
         if period is None or period.ends_at == end:
             note = text % {"end": wording.last_day(end)}
-            rows.append(AlreadyRow(training.product.get_title(), note))
+            rows.append(BasketNote(training.product.get_title(), note))
     return rows
 
 
@@ -158,7 +185,7 @@ def code_ends(basket: Any) -> dict[Any, datetime]:
     return {product_id: end for product_id, end in ends.items() if end}
 
 
-def bought_twice(basket: Any) -> list[AlreadyRow]:
+def bought_twice(basket: Any) -> list[BasketNote]:
     """Return what the owner of `basket` is told of training that others in it open.
 
     No query if there is no path and no plan.
@@ -167,18 +194,18 @@ def bought_twice(basket: Any) -> list[AlreadyRow]:
     mine = [each for each in trainings_of(basket) if each.product_id in products]
     text = _("“%(title)s” opens this as well, and is in your basket too.")
     return [
-        AlreadyRow(
+        BasketNote(
             training.product.get_title(), text % {"title": other.product.get_title()}
         )
-        for training, other in access.opened_by_others(mine).items()
+        for training, other in status.opened_by_others(mine).items()
     ]
 
 
-def several_places(basket: Any) -> list[AlreadyRow]:
+def several_places(basket: Any) -> list[BasketNote]:
     """Return what the owner of `basket` is told of training for several learners."""
     text = _("You get %(number)s places, with a link for each learner.")
     return [
-        AlreadyRow(line.product.get_title(), text % {"number": line.quantity})
+        BasketNote(line.product.get_title(), text % {"number": line.quantity})
         for line in basket.all_lines()
         if 1 < line.quantity <= settings.MOST_PLACES and training_of(line.product)
     ]
@@ -191,12 +218,6 @@ def code_rows(quote: Quote) -> list[CodeRow]:
     ]
 
 
-def notice(quote: Quote) -> str:
-    if shortage := quote.shortage():
-        return public_text(shortage)
-    return needs_code(quote) if quote.blocking and quote.codes else ""
-
-
 def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
     """Return the context of the purchase box for a training page or a product."""
     product = getattr(source, "product", source)
@@ -206,17 +227,24 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
     preview = getattr(request, "is_preview", False)
     if not preview and not _is_personal(source, request):
         return _shared_box(source, training, request)
-    price = request.strategy.fetch_for_product(product).price
+    if request.user.is_authenticated:
+        personal.mark(request)
+    info = request.strategy.fetch_for_product(product)
+    price = info.price
+    is_direct = purchase.is_bought_directly(training)
+    unavailable = "" if preview else unavailable_text(info.availability)
     state = (
-        express.PurchaseState(training, STRANGER, preview_period(training))
+        purchase.PurchaseState(training, NO_ACCESS, preview_period(training))
         if preview
-        else express.purchase_state(
+        else purchase.purchase_state(
             training, request.user, standing=_standing(source, request)
         )
     )
-    answer = None if preview else flash.pop(request)
+    answer = None if preview else answers.pop(request)
     is_bought = bool(answer and answer["accepted"] and state.standing.starts_at)
     is_open = bool(state.codes or request.GET.get(OPEN) or (answer and not is_bought))
+    has_form = bool(state.gain and is_direct and not unavailable)
+    is_answer_next = bool(answer and (not has_form or (is_bought and not is_open)))
     context = {
         "request": request,
         "preview": preview,
@@ -224,35 +252,39 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         "training": training,
         "price": None if training.credit_only else price,
         "is_for_sale": price.exists,
-        "is_express": express.is_express(training),
-        "over": sale.over_text(training) if training.is_over else "",
+        "is_direct": is_direct,
+        "unavailable": unavailable,
+        "choose_url": "" if is_direct else choose_url(product),
+        "over": buying_again.over_text(training) if training.is_over else "",
         "path_note": ""
         if preview or state.standing.has_access
         else path_note(training, request.user),
         "state": state,
         "codes": code_rows(state.quote),
-        "notice": notice(state.quote),
+        "notice": public_text(shortage) if (shortage := state.quote.shortage()) else "",
         "useless": useless_text(state),
         "answer": answer,
         "is_open": is_open,
+        "has_form": has_form,
         # Where the focus goes: to the answer, or to the control that comes next.
-        "answer_id": NEXT if is_bought and not is_open else "",
-        "control_id": NEXT if is_open or not is_bought else "training-purchase-again",
+        "answer_id": NEXT if is_answer_next else "",
+        "control_id": "training-purchase-again" if is_answer_next else NEXT,
+        "typed": retry.typed if (retry := typed_codes.retry_of(request)) else None,
         "next": _address(source, request),
-        "login_url": login_url(_address(source, request)),
+        "login_url": login_url_of_box(_address(source, request)),
     }
     if state.is_payable:
-        before = shown.Shown(state.basket.pk, state.quote.credits, shown.NO_MONEY)
-        context |= {"shown_name": shown.FIELD, "shown": shown.write(before)}
+        terms = confirmed.price_of(state.basket)
+        context |= {"shown_name": confirmed.FIELD, "shown": confirmed.write(terms)}
     return context
 
 
-def useless_text(state: express.PurchaseState) -> str:
+def useless_text(state: purchase.PurchaseState) -> str:
     """Return why the applied codes gain nothing, where another one would."""
     end = end_of_codes(state.quote)
     if end is None or state.gain or state.refusal:
         return ""
-    if foreseen(state.training, state.standing, at=timezone.now()) is None:
+    if expected_period(state.training, state.standing, at=timezone.now()) is None:
         return ""
     text = _(
         "Access that this code pays for ends on %(end)s, so it would gain you nothing."
@@ -267,7 +299,7 @@ def _is_personal(source: Any, request: Any) -> bool:
     return asked is None or bool(asked(request))
 
 
-def _standing(source: Any, request: Any) -> Standing | None:
+def _standing(source: Any, request: Any) -> AccessStatus | None:
     """Return what a training page knows already of how its visitor stands."""
     known = getattr(source, "standing", None)
     return known(request) if known else None
@@ -276,32 +308,43 @@ def _standing(source: Any, request: Any) -> Standing | None:
 def _address(source: Any, request: Any) -> str:
     """Return the address of the page with the box of this visitor."""
     is_shared = getattr(source, "is_shared", False)
-    return str(source.personal_address(request) if is_shared else request.path)
+    usual = str(source.personal_url(request) if is_shared else request.path)
+    return typed_codes.page_of(request, usual)
 
 
 def _shared_box(source: Any, training: TrainingProduct, request: Any) -> dict[str, Any]:
     """Return what the box shows to everybody: no form, no token, nobody's codes."""
-    price = request.strategy.fetch_for_product(training.product).price
+    info = request.strategy.fetch_for_product(training.product)
+    price = info.price
     return {
         "request": request,
         "product": training.product,
         "training": training,
         "price": None if training.credit_only else price,
-        "is_express": express.is_express(training),
-        "state": express.PurchaseState(training, STRANGER, preview_period(training)),
-        "personal_url": source.personal_address(request),
+        "is_direct": purchase.is_bought_directly(training),
+        "unavailable": unavailable_text(info.availability),
+        "state": purchase.PurchaseState(training, NO_ACCESS, preview_period(training)),
+        "personal_url": source.personal_url(request),
         "control_id": NEXT,
     }
 
 
+def choose_url(product: Any) -> str:
+    """Return where the shop asks for the options of `product`; empty if it has none."""
+    if not purchase.asks_options(product):
+        return ""
+    page = product.parent if product.is_child else product
+    return f"{page.get_absolute_url()}#add_to_basket_form"
+
+
 def preview_period(training: TrainingProduct) -> Period | None:
-    return foreseen(training, STRANGER, at=timezone.now())
+    return expected_period(training, NO_ACCESS, at=timezone.now())
 
 
 def path_note(training: TrainingProduct, learner: Any) -> str:
     """Return how much of a path the learner has already; empty if nothing."""
     courses = training.listed_courses()
-    held = access.standings(learner, courses)
+    held = status.access_statuses(learner, courses)
     count = sum(standing.has_access for standing in held.values())
     if not count:
         return ""
@@ -312,8 +355,8 @@ def path_note(training: TrainingProduct, learner: Any) -> str:
     ) % {"count": count, "total": len(courses)}
 
 
-def already_note(
-    training: TrainingProduct, standing: Standing, *, until: datetime | None = None
+def note_on_owned(
+    training: TrainingProduct, standing: AccessStatus, *, until: datetime | None = None
 ) -> str:
     """Return what a learner is told who is about to buy what they have.
 
@@ -322,9 +365,10 @@ def already_note(
     """
     if standing.starts_at is None:
         return ""
-    gain = foreseen(training, standing, at=timezone.now(), until=until)
+    gain = expected_period(training, standing, at=timezone.now(), until=until)
     if gain is None:
-        return _("You have access to this already. Buying it adds nothing.")
+        text = _("You have access to this already. Buying it adds nothing.")
+        return f"{text} {_('Remove it before you go on.')}"
     if standing.ends_at is None or gain.starts_at != standing.ends_at:
         return ""
     end = wording.last_day(standing.ends_at)
@@ -335,13 +379,6 @@ def already_note(
         "You have access until %(end)s. With this purchase it lasts until %(new)s."
     )
     return text % {"end": end, "new": wording.last_day(gain.ends_at)}
-
-
-def login_url(page: str) -> str:
-    """Return where to log in or register, and come back to the open box of `page`."""
-    query = urlencode({OPEN: "open"})
-    here = f"{page}{'&' if '?' in page else '?'}{query}{ANCHOR}"
-    return f"{resolve_url(django_settings.LOGIN_URL)}?{urlencode({'next': here})}"
 
 
 def _shown_terms(source: Any, product: Any, request: Any) -> TrainingProduct | None:

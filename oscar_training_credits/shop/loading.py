@@ -15,47 +15,73 @@ from django.utils.module_loading import import_string
 from ..conf import settings
 
 MIXINS = {
-    ("basket.forms", "AddToBasketForm"): "availability.AddToBasketFormMixin",
-    ("basket.forms", "BasketLineForm"): "availability.BasketLineFormMixin",
-    ("basket.views", "BasketView"): "basket.BasketViewMixin",
-    ("basket.views", "VoucherAddView"): "basket.VoucherAddViewMixin",
-    ("catalogue.managers", "ProductQuerySet"): "querysets.ProductQuerySetMixin",
-    ("checkout.mixins", "OrderPlacementMixin"): "placement.OrderPlacementMixin",
-    ("checkout.session", "CheckoutSessionMixin"): "checkout.CheckoutSessionMixin",
-    ("checkout.views", "PaymentDetailsView"): "checkout.PaymentDetailsViewMixin",
-    ("customer.views", "OrderHistoryView"): "order_pages.OrderListMixin",
+    ("analytics.reports", "UserReportGenerator"): "dashboard.reports.UserReportMixin",
+    ("basket.forms", "AddToBasketForm"): "basket.forms.AddToBasketFormMixin",
+    ("basket.forms", "BasketLineForm"): "basket.forms.BasketLineFormMixin",
+    ("basket.utils", "LineDiscountRegistry"): "basket.utils.LineOfferConsumerMixin",
+    ("basket.views", "BasketView"): "basket.mixins.BasketViewMixin",
+    ("basket.views", "VoucherAddView"): "basket.mixins.VoucherAddViewMixin",
+    (
+        "catalogue.expressions",
+        "ExpandDownwardsCategoryQueryset",
+    ): "catalogue.expressions.CategoryQuerysetMixin",
+    (
+        "catalogue.expressions",
+        "ExpandUpwardsCategoryQueryset",
+    ): "catalogue.expressions.CategoryQuerysetMixin",
+    (
+        "catalogue.managers",
+        "ProductQuerySet",
+    ): "catalogue.managers.ProductQuerySetMixin",
+    ("catalogue.views", "ProductDetailView"): "personal.PersonalPageMixin",
+    (
+        "checkout.mixins",
+        "OrderPlacementMixin",
+    ): "checkout.mixins.TrainingOrderPlacementMixin",
+    (
+        "checkout.session",
+        "CheckoutSessionMixin",
+    ): "checkout.session.TrainingCheckoutSessionMixin",
+    ("checkout.views", "PaymentDetailsView"): "checkout.views.PaymentDetailsViewMixin",
+    ("checkout.views", "ThankYouView"): "personal.PersonalPageMixin",
+    ("customer.views", "OrderDetailView"): "personal.PersonalPageMixin",
+    ("customer.views", "OrderHistoryView"): "order.mixins.OrderListMixin",
     (
         "dashboard.catalogue.bulk_actions",
         "SetProductPriceAction",
-    ): "dashboard.products.SetProductPriceActionMixin",
+    ): "dashboard.catalogue.products.SetProductPriceActionMixin",
     (
         "dashboard.catalogue.forms",
         "StockRecordForm",
-    ): "dashboard.products.StockRecordFormMixin",
+    ): "dashboard.catalogue.products.StockRecordFormMixin",
     (
         "dashboard.catalogue.views",
         "ProductCreateUpdateView",
-    ): "dashboard.products.ProductFormMixin",
+    ): "dashboard.catalogue.products.ProductFormMixin",
     (
         "dashboard.catalogue.views",
         "ProductDeleteView",
-    ): "dashboard.products.ProductDeleteViewMixin",
+    ): "dashboard.catalogue.products.ProductDeleteViewMixin",
     (
         "dashboard.orders.views",
         "OrderDetailView",
-    ): "dashboard.orders.DashboardOrderMixin",
+    ): "dashboard.orders.views.DashboardOrderMixin",
     (
         "dashboard.orders.views",
         "OrderListView",
-    ): "dashboard.orders.DashboardOrderListMixin",
+    ): "dashboard.orders.views.DashboardOrderListMixin",
+    ("dashboard.orders.views", "OrderStatsView"): "dashboard.reports.OrderStatsMixin",
     (
         "dashboard.ranges.views",
         "RangeDeleteView",
-    ): "dashboard.ranges.RangeDeleteViewMixin",
-    ("offer.applicator", "Applicator"): "basket.ApplicatorMixin",
-    ("order.utils", "OrderCreator"): "orders.OrderCreatorMixin",
-    ("order.utils", "OrderDispatcher"): "order_pages.OrderDispatcherMixin",
-    ("partner.strategy", "Selector"): "pricing.SelectorMixin",
+    ): "dashboard.ranges.views.RangeDeleteViewMixin",
+    ("dashboard.users.views", "UserDetailView"): "dashboard.users.views.CustomerMixin",
+    ("dashboard.views", "IndexView"): "dashboard.reports.IndexViewMixin",
+    ("offer.applicator", "Applicator"): "basket.applicator.ApplicatorMixin",
+    ("order.reports", "OrderReportGenerator"): "dashboard.reports.OrderReportMixin",
+    ("order.utils", "OrderCreator"): "order.creator.OrderCreatorMixin",
+    ("order.utils", "OrderDispatcher"): "order.mixins.OrderDispatcherMixin",
+    ("partner.strategy", "Selector"): "partner.strategy.SelectorMixin",
 }
 """Our mixins, by the Oscar class that they extend."""
 

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.utils.translation import gettext as _
 from oscar.templatetags.currency_filters import currency as money_text
 
 from ..credits import wording
-from .pricing import CreditPrice
+from .prices import CreditPrice
 
 
 def in_words(money: Decimal, currency: str, *, credits: int) -> str:
@@ -39,11 +40,21 @@ def basket_credits(basket: Any) -> int:
     return sum(line_credits(line) or 0 for line in lines)
 
 
-def basket_total(basket: Any, *, with_tax: bool = True) -> str:
+def basket_total(
+    basket: Any, *, with_tax: bool = True, with_discounts: bool = True
+) -> str:
     """Return what the lines of `basket` cost, in words."""
     with_tax = with_tax and basket.is_tax_known
-    money = basket.total_incl_tax if with_tax else basket.total_excl_tax
+    tax = "incl_tax" if with_tax else "excl_tax"
+    discounts = "" if with_discounts else "_excl_discounts"
+    money = getattr(basket, f"total_{tax}{discounts}")
     return in_words(money, basket.currency, credits=basket_credits(basket))
+
+
+def money_in_words(basket: Any) -> str:
+    """Return the money that the lines of `basket` cost, without their credits."""
+    money = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
+    return str(money_text(money, basket.currency))
 
 
 def price_and_credits(price: Any, basket: Any) -> str:
@@ -56,6 +67,13 @@ def order_total(order: Any) -> str:
     """Return the total of an order that has `credits_paid`, as in lists."""
     credits = getattr(order, "credits_paid", None) or 0
     return in_words(order.total_incl_tax, order.currency, credits=credits)
+
+
+def total_spent(record: Any) -> str:
+    """Return what a user spent, by Oscar's record with `credits_paid`, in words."""
+    credits = getattr(record, "credits_paid", None) or 0
+    currency = django_settings.OSCAR_DEFAULT_CURRENCY
+    return in_words(record.total_spent, currency, credits=credits)
 
 
 def any_in_credits(orders: Iterable[Any]) -> bool:

@@ -14,23 +14,20 @@ from django.template.base import NodeList, Parser, Token
 from django.template.loader_tags import ExtendsNode
 
 from ..credits import wording
+from ..credits.ledger.quoting import Quote
 from ..credits.models import TrainingProduct
-from ..credits.quoting import Quote
-from ..shop import (
-    boxes,
-    catalogue,
-    flash,
-    places_bought,
-    settlements,
-    shown,
-    totals,
-)
-from ..shop.catalogue import ProductTerms
-from ..shop.places_bought import LinePlaces
-from ..shop.pricing import CreditPrice
-from ..shop.quotes import quote_of
-from ..shop.settlements import OrderContent, OrderSettlement
-from ..shop.training import takes_part, training_of
+from ..shop import boxes, personal, totals
+from ..shop.basket import answers, typed_codes
+from ..shop.basket.quotes import quote_of
+from ..shop.catalogue import prices
+from ..shop.catalogue import training as training_products
+from ..shop.catalogue.content_links import closed_to_visitor, page_of
+from ..shop.catalogue.prices import ProductCredits
+from ..shop.catalogue.training import takes_part
+from ..shop.order import confirmed, places_bought, settlements
+from ..shop.order.places_bought import LinePlaces
+from ..shop.order.settlements import OrderContent, OrderSettlement
+from ..shop.prices import CreditPrice
 
 register = template.Library()
 
@@ -39,6 +36,12 @@ register = template.Library()
 def in_credits(credits: int | None) -> str:
     """Put a number of credits into the site's own words: “20 credits”."""
     return wording.in_words(credits or 0)
+
+
+@register.filter
+def name_of(user: Any) -> str:
+    """Return the name of a user, else the e-mail address, else the username."""
+    return wording.name_of(user)
 
 
 @register.filter
@@ -54,9 +57,9 @@ def end_in_words(moment: datetime | None) -> str:
 
 
 @register.simple_tag
-def training_terms(product: Any) -> TrainingProduct | None:
+def training_of(product: Any) -> TrainingProduct | None:
     """Return the terms on which a product is sold as training, or None."""
-    return training_of(product) if product else None
+    return training_products.training_of(product) if product else None
 
 
 @register.simple_tag
@@ -81,9 +84,11 @@ def credits_of_basket(basket: Any) -> int:
 
 
 @register.simple_tag
-def basket_total(basket: Any, *, with_tax: bool = True) -> str:
+def basket_total(
+    basket: Any, *, with_tax: bool = True, with_discounts: bool = True
+) -> str:
     """Put what a basket costs into words: “£90.00 + 35 credits”."""
-    return totals.basket_total(basket, with_tax=with_tax)
+    return totals.basket_total(basket, with_tax=with_tax, with_discounts=with_discounts)
 
 
 @register.simple_tag
@@ -95,22 +100,42 @@ def total_in_words(price: Any, basket: Any) -> str:
 @register.simple_tag
 def credit_only_lines(formset: Any, strategy: Any) -> bool:
     """Tell whether a saved basket holds products that have no price in money."""
-    return catalogue.any_credit_only(formset, strategy)
+    return prices.any_credit_only(formset, strategy)
 
 
 @register.simple_tag
-def product_terms(product: Any, request: Any) -> ProductTerms | None:
+def credits_of_product(product: Any, request: Any) -> ProductCredits | None:
     """Return what a product costs in credits; None if it takes no credits.
 
     Costs no query: Oscar's templates, which price the product as well, ask less.
     """
-    return catalogue.terms_of_product(product, request.strategy) if request else None
+    return prices.credits_of_product(product, request.strategy) if request else None
+
+
+@register.inclusion_tag("training_credits/page_link.html")
+def page_link(product: Any) -> dict[str, str]:
+    """Link to the page of what a product opens as training, if it has one."""
+    return {"link": page_of(product) if product else ""}
 
 
 @register.simple_tag
-def settlement_of(order: Any) -> OrderSettlement | None:
-    """Return how an order was paid in credits; None if it was not."""
-    return settlements.settlement_of(order)
+def closed_text(product: Any, request: Any) -> str:
+    """Return why a visitor is not sold training that they could not open, if so.
+
+    Costs no query for what is no training.
+    """
+    if not (product and request and training_of(product)):
+        return ""
+    return closed_to_visitor(request.strategy).get(product.pk, "")
+
+
+@register.simple_tag
+def settlement_of(order: Any, *, or_money: bool = False) -> OrderSettlement | None:
+    """Return how an order was paid in credits; None if it was not.
+
+    With `or_money` also of an order that took no credits.
+    """
+    return settlements.settlement_of(order, or_money=bool(or_money))
 
 
 @register.simple_tag
@@ -147,31 +172,51 @@ def order_total(order: Any) -> str:
 
 
 @register.simple_tag
+def total_spent(record: Any) -> str:
+    """Put what a user spent, as Oscar's report counts it, into words."""
+    return totals.total_spent(record)
+
+
+@register.simple_tag
 def credits_of_price(price: Any) -> int | None:
     """Return the credits of one unit, if this is a price in credits."""
     return price.credits if isinstance(price, CreditPrice) else None
 
 
 @register.inclusion_tag("training_credits/code_box.html", takes_context=True)
-def code_box(context: Context, *, editable: bool = True) -> dict[str, Any]:
+def code_box(
+    context: Context,
+    *,
+    editable: bool = True,
+    is_main: bool = True,
+    form_id: str = "",
+) -> dict[str, Any]:
     """Show the box for codes of a shopping basket, and the exact split.
 
-    With `editable=False` only the split, for a page that asks to confirm.
+    With `editable=False` only the split, for a page that asks to confirm. With
+    `is_main=False` its button never stands out, for a page with another one that does.
+    `form_id` is the `id` of its form: Oscar's basket page calls it `voucher_form`.
     """
     request = context["request"]
     basket = context.get("basket") or request.basket
+    box = boxes.basket_box(basket, total=context.get("order_total"))
+    if box:
+        personal.mark(request)
     return {
         "request": request,
         "basket": basket,
-        "box": boxes.basket_box(basket, total=context.get("order_total")),
-        "answer": flash.pop(request) if editable else None,
+        "box": box,
+        "answer": answers.pop(request) if editable else None,
         "editable": editable,
-        "next": request.get_full_path(),
+        "is_main": is_main,
+        "form_id": form_id,
+        "typed": retry.typed if (retry := typed_codes.retry_of(request)) else None,
+        "next": typed_codes.page_of(request, request.get_full_path()),
     }
 
 
-@register.inclusion_tag("training_credits/already_yours.html")
-def already_yours(basket: Any) -> dict[str, Any]:
+@register.inclusion_tag("training_credits/basket_notes.html")
+def basket_notes(basket: Any) -> dict[str, Any]:
     """Say what of a basket's training the learner has already, or buys for several."""
     takes = basket and basket.pk and takes_part(basket)
     return {"rows": boxes.notes_on(basket) if takes else []}
@@ -196,7 +241,10 @@ def shown_terms(context: Context) -> dict[str, Any]:
     basket, total = context.get("basket"), context.get("order_total")
     if not basket or total is None or not takes_part(basket):
         return {}
-    return {"name": shown.FIELD, "value": shown.write(shown.terms_of(basket, total))}
+    return {
+        "name": confirmed.FIELD,
+        "value": confirmed.write(confirmed.price_of(basket, total)),
+    }
 
 
 @register.tag

@@ -10,9 +10,9 @@ from django.contrib.auth import get_user_model
 from oscar.core.loading import get_class, get_model
 from oscar.test.factories import ProductClassFactory, create_product
 
-from ..credits.issuing import IssuedCode, issue_code
+from ..credits.codes.issuing import IssuedCode, issue_code
 from ..credits.models import CreditCode, TrainingProduct
-from ..shop.training import sell_as_training
+from ..shop.catalogue.training import sell_as_training
 
 numbers = count(1)
 

@@ -9,7 +9,9 @@ class CourseFeed(Feed):
     description = "New courses, newest first."
 
     def items(self):
-        return CoursePage.objects.live().public().order_by("-first_published_at")[:20]
+        courses = CoursePage.objects.live().public().order_by("-first_published_at")
+        # One outside every site has no address to name.
+        return [page for page in courses if page.url][:20]
 
     def item_title(self, page):
         return page.title

@@ -8,7 +8,7 @@ from wagtail.search import index
 
 from oscar_training_credits.cms.content import opened_courses
 from oscar_training_credits.cms.models import TrainingPage, TrainingPageMixin
-from oscar_training_credits.credits.terms import Kind
+from oscar_training_credits.credits.terms import ProductKind
 
 from .blocks import BodyBlocks, LessonBlocks
 
@@ -57,7 +57,7 @@ class OnSaleQuerySet(PageQuerySet):
             self.live()
             .public()
             .order_by("path")
-            .select_related("image", "product__training")
+            .select_related("image", "product__training", "product__product_class")
             .prefetch_related("product__stockrecords", "image__renditions")
         )
 
@@ -158,6 +158,14 @@ class CoursePage(TrainingPageMixin, Page):
     parent_page_types = ["academy.CourseIndexPage"]
     subpage_types = []
 
+    @property
+    def shop_text(self):
+        return self.intro
+
+    @property
+    def shop_image(self):
+        return self.image
+
 
 class SeveralCoursesPage(TrainingPage):
     """A path or a plan: sold as a course is, and it shows the courses that it opens.
@@ -198,6 +206,14 @@ class SeveralCoursesPage(TrainingPage):
     class Meta:
         abstract = True
 
+    @property
+    def shop_text(self):
+        return self.intro
+
+    @property
+    def shop_image(self):
+        return self.image
+
     def get_context(self, request, *args, **kwargs):
         return super().get_context(request, *args, **kwargs) | {
             "opened": opened_courses(self, request)
@@ -206,13 +222,13 @@ class SeveralCoursesPage(TrainingPage):
 
 def kind_field(kind):
     """Let a page model begin with another kind than the mixin's."""
-    return models.CharField(max_length=10, choices=Kind.choices, default=kind)
+    return models.CharField(max_length=10, choices=ProductKind.choices, default=kind)
 
 
 class PathPage(SeveralCoursesPage):
     """Several courses, in an order."""
 
-    kind = kind_field(Kind.PATH)
+    kind = kind_field(ProductKind.PATH)
 
     parent_page_types = ["academy.PathIndexPage"]
     template = "academy/several_courses_page.html"
@@ -221,7 +237,7 @@ class PathPage(SeveralCoursesPage):
 class PlanPage(SeveralCoursesPage):
     """Whatever a range of the shop contains, also what is added later."""
 
-    kind = kind_field(Kind.PLAN)
+    kind = kind_field(ProductKind.PLAN)
 
     parent_page_types = ["academy.PlanIndexPage"]
     template = "academy/several_courses_page.html"

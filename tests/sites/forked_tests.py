@@ -1,6 +1,6 @@
 """What must hold on a site that has forked Oscar's apps.
 
-`tests/test_forks.py` runs it there, with other tests of the checkout.
+`tests/shop/test_forks.py` runs it there, with other tests of the checkout.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from oscar_training_credits.test.factories import (
     make_product,
     make_training,
 )
-from tests.gateways import Gateway, install
-from tests.shop import Learner, text_of, words
 
+from ..support.gateways import Gateway, install
+from ..support.shop import Learner, text_of, words
 from .forking import FORKED, PACKAGE
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.gateways")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urlconf("tests.support.gateways")]
 
 TEXT = "ACME-TEAM-2026"
 
@@ -81,7 +81,7 @@ def test_the_dashboard_shows_the_order_and_gives_its_credits_back():
     shown = staff.get(reverse("dashboard:order-detail", args=[order.number]))
     product = order.lines.get().product
     edited = staff.get(reverse("dashboard:catalogue-product", args=[product.pk]))
-    refund_order(order, cause="forked")
+    refund_order(order, idempotency_key="forked")
 
     assert "20 credits" in words(text_of(listed))
     assert "20 credits" in words(text_of(shown))

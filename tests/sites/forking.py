@@ -18,12 +18,14 @@ PACKAGE = "myshop"
 FORKED = ["checkout", "basket", "partner", "order", "catalogue"]
 # Who mixes in by hand needs every mixin, and so a fork of every app that has one.
 FORKED_FOR_MIXINS = [
+    "analytics",
     "customer",
     "offer",
     "dashboard",
     "catalogue_dashboard",
     "orders_dashboard",
     "ranges_dashboard",
+    "users_dashboard",
 ]
 
 OWN_PAYMENT = """

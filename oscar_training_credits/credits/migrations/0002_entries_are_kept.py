@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from oscar_training_credits.credits.triggers import create_triggers, drop_triggers
+from ..ledger.triggers import create_triggers, drop_triggers
 
 
 class Migration(migrations.Migration):

@@ -1,16 +1,17 @@
-from .access import Access, AccessChange, Delivery, Place
-from .codes import AppliedCode, CreditCode, CreditGrant
+from .access import Access, AccessChange, Delivery, DueAccess, Place
+from .codes import AppliedCode, CodeChange, CreditCode, CreditGrant
 from .ledger import (
     LedgerEntry,
     Redemption,
     RedemptionLine,
     Refund,
     RefundLine,
+    Reinstatement,
     SettledLine,
 )
 from .payments import TakenPayment
 from .training import (
-    ExpressPurchase,
+    DirectPurchase,
     MoneyChoice,
     ParkedPrice,
     PathCourse,
@@ -22,10 +23,12 @@ __all__ = [
     "Access",
     "AccessChange",
     "AppliedCode",
+    "CodeChange",
     "CreditCode",
     "CreditGrant",
     "Delivery",
-    "ExpressPurchase",
+    "DirectPurchase",
+    "DueAccess",
     "LedgerEntry",
     "MoneyChoice",
     "ParkedPrice",
@@ -35,6 +38,7 @@ __all__ = [
     "RedemptionLine",
     "Refund",
     "RefundLine",
+    "Reinstatement",
     "SettledLine",
     "TakenPayment",
     "TermsChange",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -10,10 +12,14 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .columns import ServiceColumns, ServiceColumnsQuerySet
 from .training import TrainingProduct
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-class AccessQuerySet(models.QuerySet["Access"]):
+
+class AccessQuerySet(ServiceColumnsQuerySet["Access"]):
     def current(self, at: datetime) -> AccessQuerySet:
         return self.unended(at).filter(starts_at__lte=at)
 
@@ -21,13 +27,22 @@ class AccessQuerySet(models.QuerySet["Access"]):
         """What runs, and what is to come."""
         return self.filter(Q(ends_at=None) | Q(ends_at__gt=at))
 
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> list[Access]:
+        rows = super().bulk_create(objs, *args, **kwargs)
+        for row in rows:
+            row.remember_stored()
+        return rows
 
-class Access(models.Model):
+
+class Access(ServiceColumns):
     """A learner may use what a training product opens, from one moment until another.
 
     It was bought with an order line, or with a place on one that somebody else
     bought, or staff gave it.
     """
+
+    SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset({"starts_at", "ends_at"})
+    _as_stored: dict[str, Any] | None = None
 
     learner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -85,6 +100,31 @@ class Access(models.Model):
     def __str__(self) -> str:
         return f"{self.learner_id}: {self.training_id}"
 
+    @classmethod
+    def from_db(cls, *args: Any, **kwargs: Any) -> Self:
+        read = super().from_db(*args, **kwargs)
+        read.remember_stored()
+        return read
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        super().save(*args, **kwargs)
+        self.remember_stored()
+
+    def remember_stored(self) -> None:
+        """Note that the row is now as the object has it."""
+        self._as_stored = self._period()
+
+    def left_out(self) -> Collection[str]:
+        """Return what the caller has not changed: of that others may know better."""
+        if self._as_stored is None:
+            return self.SERVICE_COLUMNS
+        now = self._period()
+        return {name for name in now if now[name] == self._as_stored.get(name)}
+
+    def _period(self) -> dict[str, Any]:
+        """Return the columns of a service, without reading any from the database."""
+        return {name: self.__dict__.get(name) for name in self.SERVICE_COLUMNS}
+
     def has_ended(self, at: datetime) -> bool:
         return self.ends_at is not None and self.ends_at <= at
 
@@ -107,7 +147,9 @@ class AccessChange(models.Model):
     former_end = models.DateTimeField(_("ended before"), null=True, blank=True)
     ends_at = models.DateTimeField(_("ends now"), null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=200)
-    cause = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
+    idempotency_key = models.CharField(  # noqa: DJ001
+        max_length=64, null=True, unique=True, editable=False
+    )
     """What must not be done twice, where the caller names it."""
     changed_at = models.DateTimeField(_("when"), default=timezone.now)
     changed_by = models.ForeignKey(
@@ -127,19 +169,24 @@ class AccessChange(models.Model):
         return f"{self.access_id}: {self.kind}"
 
 
-class PlaceQuerySet(models.QuerySet["Place"]):
+class PlaceQuerySet(ServiceColumnsQuerySet["Place"]):
     def kept(self) -> PlaceQuerySet:
         """Leave out what was taken back with a refund."""
         return self.filter(revoked_at=None)
 
 
-class Place(models.Model):
+class Place(ServiceColumns):
     """One of several places that an order line bought, for a learner to claim.
 
     Its link carries the salt with a signature, so the row alone opens nothing; a new
     salt makes the old link worthless. The period of access is that of the day of
     purchase.
     """
+
+    SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset(
+        {"salt", "claimed_at", "revoked_at"}
+    )
+    ROW_COLUMN: ClassVar[str] = "order_line"
 
     order_line = models.ForeignKey(
         "order.Line",
@@ -178,7 +225,44 @@ class Place(models.Model):
         return self.claimed_at is None and self.revoked_at is None
 
 
-class DeliveryQuerySet(models.QuerySet["Delivery"]):
+class DueAccess(models.Model):
+    """What an order line gives once its order is paid: the terms of its purchase.
+
+    It is deleted when it is opened, or when the line is refunded or cancelled. Until
+    then it opens nothing.
+    """
+
+    order_line = models.OneToOneField(
+        "order.Line",
+        verbose_name=_("order line"),
+        on_delete=models.CASCADE,
+        related_name="training_due",
+    )
+    learner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("learner"),
+        on_delete=models.CASCADE,
+        related_name="training_due",
+    )
+    training = models.ForeignKey(
+        TrainingProduct,
+        verbose_name=_("training product"),
+        on_delete=models.PROTECT,
+        related_name="due",
+    )
+    access_days = models.PositiveIntegerField(null=True, blank=True)
+    starts_at = models.DateTimeField(_("starts"), null=True, blank=True)
+    ends_at = models.DateTimeField(_("ends"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("access that is due")
+        verbose_name_plural = _("access that is due")
+
+    def __str__(self) -> str:
+        return f"{self.learner_id}: {self.training_id}"
+
+
+class DeliveryQuerySet(ServiceColumnsQuerySet["Delivery"]):
     def pending(self) -> DeliveryQuerySet:
         """What has not arrived yet."""
         return self.filter(delivered_at=None)
@@ -190,16 +274,47 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
     def before(self, delivery: Delivery) -> DeliveryQuerySet:
         """Earlier news of the same access."""
+        if delivery.access_id is None:
+            # Went with the access.
+            return self.none()
         return self.filter(access_id=delivery.access_id, pk__lt=delivery.pk)
 
 
-class Delivery(models.Model):
-    """News of somebody's access on its way to the site's granter: an outbox."""
+class Delivery(ServiceColumns):
+    """News of somebody's access on its way to the site's enrolment backend: an outbox.
+
+    It goes with its access. That this is gone itself, with its learner's account, is
+    the one piece of news that has none.
+    """
+
+    SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset(
+        {
+            "attempts",
+            "next_attempt_at",
+            "taken_until",
+            "delivered_at",
+            "error",
+            "deleted",
+            "deleted_training",
+        }
+    )
 
     key = models.CharField(max_length=64, unique=True, editable=False)
     """The idempotency key: the same for every attempt, another for all other news."""
     access = models.ForeignKey(
-        Access, on_delete=models.CASCADE, related_name="deliveries"
+        Access, null=True, on_delete=models.CASCADE, related_name="deliveries"
+    )
+    deleted = models.JSONField(null=True, editable=False)
+    """Of access that is gone: its primary key, and its learner's with the address.
+
+    Wiped once the news has arrived, as is the training product.
+    """
+    deleted_training = models.ForeignKey(
+        TrainingProduct,
+        null=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
     )
     kind = models.CharField(_("what"), max_length=10, choices=AccessChange.Kind.choices)
     starts_at = models.DateTimeField(_("starts"))
@@ -226,3 +341,8 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def training(self) -> TrainingProduct | None:
+        """What the news is about; None once news of access that is gone has arrived."""
+        return self.access.training if self.access else self.deleted_training

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q, Sum, Value
+from django.db.models import Case, Exists, F, OuterRef, Q, Sum, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .. import domains
-from ..terms import MOST_GRANTED
+from .. import email_domain
+from ..terms import MOST_GRANTED, far_away_text, is_far_away
+from .columns import ServiceColumns, ServiceColumnsQuerySet
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 
-class CreditCodeQuerySet(models.QuerySet["CreditCode"]):
+class CreditCodeQuerySet(ServiceColumnsQuerySet["CreditCode"]):
     def with_audience(self, learner: Any = None) -> CreditCodeQuerySet:
         """Read along whether the codes name learners or groups, and `learner` there.
 
@@ -49,8 +50,18 @@ class CreditCodeQuerySet(models.QuerySet["CreditCode"]):
             groups_reader=in_group,
         )
 
+    def for_nobody(self) -> CreditCodeQuerySet:
+        """Those that name nobody any more, as all whom they were for are deleted."""
+        codes = self.filter(named_only=True, email_domains="")
+        learners = CreditCode.learners.through._default_manager
+        groups = CreditCode.groups.through._default_manager
+        return codes.exclude(
+            Exists(learners.filter(creditcode=OuterRef("pk")))
+            | Exists(groups.filter(creditcode=OuterRef("pk")))
+        )
 
-class CreditCode(models.Model):
+
+class CreditCode(ServiceColumns):
     """A code that learners type, without its text.
 
     At rest there is a keyed digest of the text and its last four characters.
@@ -60,9 +71,17 @@ class CreditCode(models.Model):
     class State(models.TextChoices):
         ACTIVE = "active", _("Active")
         DISABLED = "disabled", _("Disabled")
+        CLOSED = "closed", _("Closed")
 
-    digest = models.CharField(max_length=64, unique=True, editable=False)
-    ending = models.CharField(_("ending"), max_length=4, editable=False)
+    SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset(
+        {"digest", "last_four", "state"}
+    )
+    ROW_COLUMN: ClassVar[str] = "created_at"
+
+    digest = models.CharField(max_length=64, editable=False)
+    last_four = models.CharField(
+        _("last four characters"), max_length=4, editable=False
+    )
     label = models.CharField(
         _("label"),
         max_length=200,
@@ -70,6 +89,21 @@ class CreditCode(models.Model):
             "For whom or what it is, for example “ACME, spring cohort”."
             " Learners who use the code see it."
         ),
+    )
+    reference = models.CharField(
+        _("reference"),
+        max_length=100,
+        blank=True,
+        help_text=_("The number of the contract, or of the deal in your CRM."),
+    )
+    holder = models.CharField(
+        _("holder"),
+        max_length=200,
+        blank=True,
+        help_text=_("The customer's organisation."),
+    )
+    notes = models.TextField(
+        _("notes"), blank=True, help_text=_("For staff. Learners do not see them.")
     )
     state = models.CharField(
         _("state"), max_length=10, choices=State.choices, default=State.ACTIVE
@@ -111,6 +145,15 @@ class CreditCode(models.Model):
         ),
     )
     include_subdomains = models.BooleanField(_("and their subdomains"), default=False)
+    named_only = models.BooleanField(
+        _("only for those named here"),
+        default=False,
+        help_text=_(
+            "Ticked by itself once somebody is named, and it stays so when the last"
+            " learner or group is gone: nobody can use the code then. To let"
+            " everybody use it, name nobody and untick it."
+        ),
+    )
     credits_per_learner = models.PositiveIntegerField(
         _("credits per learner"),
         null=True,
@@ -151,7 +194,28 @@ class CreditCode(models.Model):
     class Meta:
         verbose_name = _("credit code")
         verbose_name_plural = _("credit codes")
+        # Lists sort by these, ties by the key in the same direction.
+        indexes = [
+            models.Index(fields=["label", "id"], name="training_credits_code_label"),
+            models.Index(fields=["expires_at", "id"], name="training_credits_code_end"),
+            models.Index(fields=["state", "id"], name="training_credits_code_state"),
+            models.Index(fields=["last_four"], name="training_credits_code_last4"),
+        ]
+        permissions = [
+            (
+                "adjust_creditcode",
+                _("Can adjust the credits of codes, and close codes"),
+            ),
+            ("rotate_creditcode", _("Can give codes a new text")),
+            ("export_creditcode", _("Can export lists of codes")),
+            ("explain_creditcode", _("Can ask why a code works for a learner")),
+            ("report_creditcode", _("Can see reports on credits")),
+        ]
         constraints = [
+            # Not `unique`: PostgreSQL would keep a second index, for LIKE.
+            models.UniqueConstraint(
+                fields=["digest"], name="training_credits_one_code_per_digest"
+            ),
             models.CheckConstraint(
                 name="training_credits_code_ends_after_start",
                 condition=Q(starts_at=None)
@@ -169,17 +233,46 @@ class CreditCode(models.Model):
         ]
 
     def __str__(self) -> str:
-        return _("%(label)s (code ending %(ending)s)") % {
-            "label": self.label,
-            "ending": self.ending,
-        }
+        return self._named(self.label)
+
+    def shortened(self, length: int) -> str:
+        """Return its name in so many characters at most, never without its end."""
+        excess = len(str(self)) - length
+        if excess <= 0:
+            return str(self)
+        kept = max(len(self.label) - excess - 1, 0)
+        return self._named(f"{self.label[:kept].rstrip()}…")
+
+    def _named(self, label: str) -> str:
+        text = _("%(label)s (code ending %(ending)s)")
+        return text % {"label": label, "ending": self.last_four}
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the code; one with a domain is for those named here from then on."""
+        if email_domain.listed(self.email_domains) and not self.named_only:
+            self.named_only = True
+            if names := kwargs.get("update_fields"):
+                kwargs["update_fields"] = {*names, "named_only"}
+        super().save(*args, **kwargs)
 
     def clean(self) -> None:
+        far_away = [
+            name
+            for name in ("starts_at", "expires_at")
+            if is_far_away(getattr(self, name))
+        ]
+        if far_away:
+            raise ValidationError(dict.fromkeys(far_away, far_away_text()))
         try:
-            tidy = domains.tidied(domains.listed(self.email_domains))
+            tidy = email_domain.tidied(email_domain.listed(self.email_domains))
         except ValidationError as error:
             raise ValidationError({"email_domains": error.messages}) from error
         self.email_domains = "\n".join(tidy)
+
+    def left_out(self) -> frozenset[str]:
+        # What an object remembers may restrict a code, but never open it.
+        opens = frozenset() if self.named_only else frozenset({"named_only"})
+        return self.SERVICE_COLUMNS | opens
 
     @property
     def is_capped(self) -> bool:
@@ -219,12 +312,12 @@ class CreditCode(models.Model):
         return grants.aggregate(total=Sum("remaining"))["total"] or 0
 
 
-class CreditGrantQuerySet(models.QuerySet["CreditGrant"]):
+class CreditGrantQuerySet(ServiceColumnsQuerySet["CreditGrant"]):
     def unexpired(self, at: datetime) -> CreditGrantQuerySet:
         return self.filter(Q(expires_at=None) | Q(expires_at__gt=at))
 
 
-class CreditGrant(models.Model):
+class CreditGrant(ServiceColumns):
     """Credits put on a code at one time, from one origin, with their own expiry."""
 
     class Origin(models.TextChoices):
@@ -232,6 +325,9 @@ class CreditGrant(models.Model):
         GOODWILL = "goodwill", _("Goodwill")
         IMPORT = "import", _("Import")
         ADJUSTMENT = "adjustment", _("Adjustment")
+
+    SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset({"remaining", "expires_at"})
+    ROW_COLUMN: ClassVar[str] = "code"
 
     code = models.ForeignKey(
         CreditCode,
@@ -244,6 +340,17 @@ class CreditGrant(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(MOST_GRANTED)],
     )
     remaining = models.PositiveIntegerField(_("remaining"), editable=False)
+    # What lists of codes are narrowed by. With an index on `remaining` itself each
+    # spend would write to all indexes of the table; the digits seldom change.
+    remaining_digits = models.GeneratedField(
+        expression=Case(
+            *(When(remaining__lt=10**digits, then=digits) for digits in range(10)),
+            default=10,
+        ),
+        output_field=models.PositiveSmallIntegerField(),
+        db_persist=True,
+        serialize=False,
+    )
     origin = models.CharField(
         _("origin"), max_length=10, choices=Origin.choices, default=Origin.SALE
     )
@@ -265,6 +372,12 @@ class CreditGrant(models.Model):
     class Meta:
         verbose_name = _("grant")
         verbose_name_plural = _("grants")
+        indexes = [
+            models.Index(
+                fields=["remaining_digits", "code"], name="training_credits_grant_left"
+            ),
+            models.Index(fields=["expires_at"], name="training_credits_grant_end"),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="training_credits_grant_not_overdrawn",
@@ -278,21 +391,74 @@ class CreditGrant(models.Model):
     def __str__(self) -> str:
         return f"{self.remaining}/{self.credits}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the row, but never what remains: only the ledger moves credits.
-
-        What an object remembers may have been spent since it was read.
-        """
-        chosen = kwargs.get("force_insert") or kwargs.get("update_fields") is not None
-        if not (self._state.adding or chosen):
-            names = {field.attname for field in self._meta.concrete_fields}
-            left_out = {"id", "remaining", *self.get_deferred_fields()}
-            kwargs["update_fields"] = names - left_out
-        super().save(*args, **kwargs)
-
     def clean(self) -> None:
+        if is_far_away(self.expires_at):
+            raise ValidationError({"expires_at": far_away_text()})
         if self.expires_at and self.expires_at <= timezone.now():
             raise ValidationError({"expires_at": _("This moment has passed.")})
+
+
+class CodeChange(models.Model):
+    """What was done to a code, for the record: who, when and why."""
+
+    class Kind(models.TextChoices):
+        ISSUED = "issued", _("Issued")
+        TOPPED_UP = "topped_up", _("Topped up")
+        ADJUSTED = "adjusted", _("Adjusted")
+        EXTENDED = "extended", _("Extended")
+        DISABLED = "disabled", _("Disabled")
+        ENABLED = "enabled", _("Made active again")
+        CLOSED = "closed", _("Closed")
+        ROTATED = "rotated", _("New text")
+        EDITED = "edited", _("Edited")
+
+    class Reason(models.TextChoices):
+        MISTAKE = "mistake", _("A mistake is put right")
+        CONTRACT = "contract", _("The contract has changed")
+        GOODWILL = "goodwill", _("Goodwill")
+        LOST = "lost", _("The code was lost")
+        LEAKED = "leaked", _("The code has leaked, or was misused")
+        ENDED = "ended", _("The programme has ended")
+        OTHER = "other", _("Something else")
+
+    code = models.ForeignKey(
+        CreditCode,
+        verbose_name=_("code"),
+        on_delete=models.PROTECT,
+        related_name="changes",
+    )
+    kind = models.CharField(_("what"), max_length=10, choices=Kind.choices)
+    credits = models.IntegerField(
+        _("credits"),
+        default=0,
+        help_text=_("Positive when added, negative when taken."),
+    )
+    details = models.JSONField(default=list)
+    """Triples of a field's name, and its value before and after, as text."""
+    reason = models.CharField(
+        _("reason"), max_length=10, choices=Reason.choices, blank=True
+    )
+    note = models.CharField(_("note"), max_length=200, blank=True)
+    idempotency_key = models.CharField(  # noqa: DJ001
+        max_length=64, null=True, unique=True, editable=False
+    )
+    """What must not be done twice, where the caller names it."""
+    changed_at = models.DateTimeField(_("when"), default=timezone.now)
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+
+    class Meta:
+        verbose_name = _("change of a code")
+        verbose_name_plural = _("changes of codes")
+
+    def __str__(self) -> str:
+        return f"{self.code_id}: {self.kind}"
 
 
 class AppliedCode(models.Model):

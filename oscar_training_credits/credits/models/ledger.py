@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from django.conf import settings
 from django.db import models
@@ -11,10 +11,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ...exceptions import LedgerIsAppendOnly
-from .codes import CreditCode, CreditGrant
+from .codes import CodeChange, CreditCode, CreditGrant
+from .columns import ServiceColumns, ServiceColumnsQuerySet
 
 
-class Redemption(models.Model):
+class Redemption(ServiceColumns):
     """Credits taken from one code for one order.
 
     Held while other money is being paid, then captured with the order or released.
@@ -26,6 +27,11 @@ class Redemption(models.Model):
         HELD = "held", _("Held")
         CAPTURED = "captured", _("Captured")
         RELEASED = "released", _("Released")
+
+    SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset(
+        {"state", "order", "expires_at"}
+    )
+    ROW_COLUMN: ClassVar[str] = "order_number"
 
     code = models.ForeignKey(
         CreditCode,
@@ -63,6 +69,8 @@ class Redemption(models.Model):
         _("held until"), null=True, help_text=_("For a hold: when it lapses by itself.")
     )
 
+    objects = ServiceColumnsQuerySet["Redemption"].as_manager()
+
     class Meta:
         verbose_name = _("redemption")
         verbose_name_plural = _("redemptions")
@@ -90,7 +98,7 @@ class Redemption(models.Model):
 
 
 class Refund(models.Model):
-    """Credits of a redemption given back to their grants, for one cause."""
+    """Credits of a redemption given back to their grants, once for each key."""
 
     redemption = models.ForeignKey(
         Redemption,
@@ -98,10 +106,10 @@ class Refund(models.Model):
         on_delete=models.PROTECT,
         related_name="refunds",
     )
-    cause = models.CharField(
-        _("cause"),
+    idempotency_key = models.CharField(
+        _("idempotency key"),
         max_length=128,
-        help_text=_("What asked for it. Asking again for the same cause does nothing."),
+        help_text=_("What asked for it. Asking again with the same key does nothing."),
     )
     credits = models.PositiveIntegerField(_("credits"))
     created_at = models.DateTimeField(_("created"), default=timezone.now)
@@ -118,7 +126,8 @@ class Refund(models.Model):
         verbose_name_plural = _("refunds")
         constraints = [
             models.UniqueConstraint(
-                fields=["redemption", "cause"], name="training_credits_one_refund"
+                fields=["redemption", "idempotency_key"],
+                name="training_credits_one_refund",
             ),
             models.CheckConstraint(
                 name="training_credits_refund_not_empty", condition=Q(credits__gte=1)
@@ -153,6 +162,8 @@ class LedgerEntry(models.Model):
         HOLD = "hold", _("Held")
         RELEASE = "release", _("Released")
         REFUND = "refund", _("Refunded")
+        ADJUST = "adjust", _("Adjusted")
+        LAPSE = "lapse", _("Lapsed")
 
     grant = models.ForeignKey(
         CreditGrant,
@@ -173,6 +184,15 @@ class LedgerEntry(models.Model):
         null=True,
         on_delete=models.PROTECT,
         related_name="entries",
+    )
+    change = models.ForeignKey(
+        CodeChange,
+        verbose_name=_("change"),
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="entries",
+        # Nobody asks for the entries of one change, and each index slows a purchase.
+        db_index=False,
     )
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     credits = models.IntegerField(
@@ -214,8 +234,42 @@ class LedgerEntry(models.Model):
         raise LedgerIsAppendOnly("Ledger entries are never deleted.")
 
 
-class SettledLine(models.Model):
+class Reinstatement(models.Model):
+    """Credits that had expired, until a later end made them valid again.
+
+    A grant and its code say only when they end as of today. This is what a report on
+    an earlier day has to know besides.
+    """
+
+    grant = models.ForeignKey(
+        CreditGrant,
+        verbose_name=_("grant"),
+        on_delete=models.PROTECT,
+        related_name="reinstatements",
+    )
+    credits = models.PositiveIntegerField(_("credits"))
+    expired_at = models.DateTimeField(_("had expired"))
+    created_at = models.DateTimeField(_("valid again"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("reinstatement")
+        verbose_name_plural = _("reinstatements")
+        constraints = [
+            models.CheckConstraint(
+                name="training_credits_reinstated_after_expiry",
+                condition=Q(credits__gte=1, expired_at__lte=F("created_at")),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.grant_id}: {self.credits}"
+
+
+class SettledLine(ServiceColumns):
     """An order line that was paid in credits, and what it would have cost in money."""
+
+    SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset({"refunded_quantity"})
+    ROW_COLUMN: ClassVar[str] = "order_line"
 
     order_line = models.OneToOneField(
         "order.Line", on_delete=models.PROTECT, related_name="settled_line"
@@ -233,6 +287,8 @@ class SettledLine(models.Model):
             " empty where there was no money price."
         ),
     )
+
+    objects = ServiceColumnsQuerySet["SettledLine"].as_manager()
 
     class Meta:
         verbose_name = _("line paid in credits")
@@ -261,11 +317,14 @@ class SettledLine(models.Model):
         return self.unit_credits * self.refunded_quantity
 
 
-class RedemptionLine(models.Model):
+class RedemptionLine(ServiceColumns):
     """The part of a redemption that one grant gives to one line.
 
     While the credits are held there is no order line yet, only the basket's.
     """
+
+    SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset({"settled_line", "refunded"})
+    ROW_COLUMN: ClassVar[str] = "redemption"
 
     redemption = models.ForeignKey(
         Redemption, on_delete=models.PROTECT, related_name="lines"
@@ -282,6 +341,8 @@ class RedemptionLine(models.Model):
     )
     credits = models.PositiveIntegerField(_("credits"))
     refunded = models.PositiveIntegerField(_("refunded"), default=0)
+
+    objects = ServiceColumnsQuerySet["RedemptionLine"].as_manager()
 
     class Meta:
         verbose_name = _("redemption line")

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import ClassVar
 
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from .columns import ServiceColumns, ServiceColumnsQuerySet
 
-class TakenPayment(models.Model):
+
+class TakenPayment(ServiceColumns):
     """What a gateway took for an order that is paid in part with credits.
 
     Noted at once, as Oscar keeps its payment sources in memory until the order is
     there, and deleted with that. What stays was taken for nothing, and is to be paid
     back: it is settled once the site has been told, or staff have said so.
     """
+
+    SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset({"settled_at"})
+    ROW_COLUMN: ClassVar[str] = "order_number"
 
     order_number = models.CharField(_("order number"), max_length=128)
     basket = models.ForeignKey(
@@ -40,6 +46,8 @@ class TakenPayment(models.Model):
     label = models.CharField(_("label"), max_length=128, blank=True)
     created_at = models.DateTimeField(_("taken"), default=timezone.now)
     settled_at = models.DateTimeField(_("settled"), null=True, db_index=True)
+
+    objects = ServiceColumnsQuerySet["TakenPayment"].as_manager()
 
     class Meta:
         verbose_name = _("payment without an order")

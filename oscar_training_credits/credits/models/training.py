@@ -17,7 +17,7 @@ from ..terms import (
     LONGEST_ACCESS,
     MOST_CREDITS,
     PLAIN,
-    Kind,
+    ProductKind,
     Terms,
     check_terms,
     end_of,
@@ -42,8 +42,8 @@ class TermsFields(models.Model):
     kind = models.CharField(
         _("kind"),
         max_length=10,
-        choices=Kind.choices,
-        default=Kind.COURSE,
+        choices=ProductKind.choices,
+        default=ProductKind.COURSE,
         help_text=_(
             "A course opens itself, a path its courses, a plan a range of products."
         ),
@@ -103,14 +103,19 @@ class TrainingProduct(TermsFields):
     for money. Without an end access lasts for ever.
     """
 
-    Kind = Kind
-
     product = models.OneToOneField(
         "catalogue.Product",
         verbose_name=_("product"),
         on_delete=models.CASCADE,
         related_name="training",
     )
+    sold_by_page = models.BooleanField(
+        _("sold by a page"),
+        default=False,
+        editable=False,
+        help_text=_("A live page has put it on sale."),
+    )
+    """What staff do since to its being on sale is left as it is."""
 
     class Meta:
         verbose_name = _("training product")
@@ -129,8 +134,8 @@ class TrainingProduct(TermsFields):
             ),
             models.CheckConstraint(
                 name="training_credits_plan_has_content",
-                condition=Q(kind=Kind.PLAN, plan_content__isnull=False)
-                | (~Q(kind=Kind.PLAN) & Q(plan_content=None)),
+                condition=Q(kind=ProductKind.PLAN, plan_content__isnull=False)
+                | (~Q(kind=ProductKind.PLAN) & Q(plan_content=None)),
                 violation_error_message=_("A plan has content, and nothing else has."),
             ),
         ]
@@ -166,14 +171,14 @@ class TrainingProduct(TermsFields):
 
     def listed_courses(self) -> tuple[TrainingProduct, ...]:
         """Return the courses of a path, in its order; none for anything else."""
-        if self.kind != Kind.PATH or self.pk is None:
+        if self.kind != ProductKind.PATH or self.pk is None:
             return ()
         listed = self.path_courses.order_by("position")
         return tuple(each.course for each in listed.select_related("course__product"))
 
     def clean(self) -> None:
         try:
-            check_terms(self.terms)
+            check_terms(self.terms, product=self.product if self.product_id else None)
         except ValidationError as error:
             # A form of this model has no field for the courses of a path.
             fields = {"path_courses": "kind"}
@@ -263,14 +268,14 @@ class MoneyChoice(models.Model):
         return str(self.line_id)
 
 
-class ExpressPurchase(models.Model):
+class DirectPurchase(models.Model):
     """A basket for one training product alone, bought from its page.
 
     It is frozen from the start, so that it is never the learner's shopping basket.
     """
 
     basket = models.OneToOneField(
-        "basket.Basket", on_delete=models.CASCADE, related_name="express_purchase"
+        "basket.Basket", on_delete=models.CASCADE, related_name="direct_purchase"
     )
     learner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"

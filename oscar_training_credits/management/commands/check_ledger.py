@@ -59,7 +59,7 @@ class Command(BaseCommand):
                 )
                 % released
             )
-        if settled := api.settle_lost_payments():
+        if settled := api.resolve_lost_payments():
             self.stdout.write(
                 ngettext(
                     "Settled %d payment for an order that was cut off.",

@@ -1,4 +1,4 @@
-"""Tell the site's granter of access given, changed and ended."""
+"""Tell the site's enrolment backend of access given, changed and ended."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from ...conf import settings
-from ...credits import deliveries
+from ...credits.access import deliveries
 
 
 class Command(BaseCommand):
     help = (
-        "Tell the granter of access given, changed and ended that it does not know of"
+        "Tell the backend of access given, changed and ended that it does not know of"
         " yet. Run it every minute; silent if there is nothing to tell."
     )
 
@@ -22,12 +22,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--existing",
             action="store_true",
-            help="first note the access that was given before there was a granter",
+            help="first note the access that was given before there was a backend",
         )
 
     def handle(self, **options: Any) -> None:
-        if not settings.ACCESS_GRANTER:
-            raise CommandError(_("TRAINING_CREDITS_ACCESS_GRANTER is not set."))
+        if not settings.ENROLMENT_BACKEND:
+            raise CommandError(_("TRAINING_CREDITS_ENROLMENT_BACKEND is not set."))
         if options["existing"]:
             deliveries.write_existing()
         done = deliveries.deliver_due()

@@ -17,11 +17,12 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
-from tqdm import tqdm
 
 from ... import api
-from ...credits import domains
+from ...credits import email_domain
+from ...credits.terms import far_away_text, is_far_away
 from ...exceptions import CodeTaken
+from ...progress import progress
 
 HEADER = ["code", "label", "credits", "expires"]
 
@@ -33,7 +34,11 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--label", required=True, help="for whom or what they are")
+        parser.add_argument(
+            "--label",
+            required=True,
+            help="for whom or what they are, which learners who use them see",
+        )
         parser.add_argument(
             "--credits", required=True, type=positive, help="credits on each code"
         )
@@ -87,6 +92,8 @@ class Command(BaseCommand):
         starts, expires = options["starts"], options["expires"]
         if starts and expires and starts >= expires:
             raise CommandError(_("It must end after it starts."))
+        if expires and expires <= timezone.now():
+            raise CommandError(_("They would end before they are issued: --expires."))
         if options["ends_access"] and not expires:
             raise CommandError(_("Say with --expires when access is to end."))
         if options["code"] is not None:
@@ -118,14 +125,10 @@ class Command(BaseCommand):
             except (CodeTaken, ValueError) as error:
                 raise CommandError(str(error)) from error
             return
-        with tqdm(
-            total=options["count"],
-            unit=_("codes"),
-            disable=None if options["count"] > 1 else True,
-        ) as progress:
+        with progress(options["count"], unit=_("codes")) as update:
             for chunk in api.issue_codes(options["count"], **terms):
                 yield from chunk
-                progress.update(len(chunk))
+                update(len(chunk))
 
     @contextmanager
     def output(self, path: str | None) -> Iterator[TextIO]:
@@ -156,7 +159,7 @@ def valid(model: Any, field: str, value: Any) -> Any:
 
 def restrictions(options: dict[str, Any]) -> dict[str, Any]:
     try:
-        email_domains = domains.tidied(options["domain"])
+        email_domains = email_domain.tidied(options["domain"])
     except ValidationError as error:
         raise CommandError(f"--domain: {' '.join(error.messages)}") from error
     if options["subdomains"] and not email_domains:
@@ -202,6 +205,8 @@ def _read(text: str, at: time) -> datetime:
         raise ArgumentTypeError(
             _("give a date such as 2026-01-31, or 2026-01-31T17:00 with a time")
         )
+    if is_far_away(read):
+        raise ArgumentTypeError(far_away_text())
     return read if timezone.is_aware(read) else timezone.make_aware(read)
 
 

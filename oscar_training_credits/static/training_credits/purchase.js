@@ -11,9 +11,11 @@
     const button = form.querySelector("button[type=submit]");
     button.disabled = true;
     box.setAttribute("aria-busy", "true");
+    const data = new FormData(form);
+    data.set("again", "1");
     const response = await fetch(form.action, {
       method: "POST",
-      body: new FormData(form),
+      body: data,
       credentials: "same-origin",
       headers: { "X-Requested-With": "XMLHttpRequest" },
     });
@@ -21,7 +23,7 @@
     const fresh = page.querySelector(SELECTOR);
     if (!response.ok || !fresh) throw new Error(`Status ${response.status}`);
     // With access the page itself has more to show than the box.
-    if (fresh.classList.contains("training-purchase--access") && content(page)) {
+    if (response.redirected && fresh.classList.contains("training-purchase--access") && content(page)) {
       content(document).replaceWith(content(page));
       history.replaceState(null, "", response.url);
       announce(document.querySelector(SELECTOR));
@@ -39,7 +41,14 @@
     if (!box.querySelector("[role=alert]") && said) {
       setTimeout(() => { region.textContent = said.textContent.trim(); }, 50);
     }
-    box.querySelector("#training-purchase-next")?.focus();
+    const next = box.querySelector("#training-purchase-next");
+    next?.focus({ preventScroll: true });
+    if (next && !isSeen(box, next)) next.scrollIntoView();
+  }
+
+  function isSeen(box, next) {
+    const end = (next.closest("form") || next).getBoundingClientRect().bottom;
+    return box.getBoundingClientRect().top >= 0 && end <= window.innerHeight;
   }
 
   // A page that a cache keeps is everybody's. What is personal comes after it.
@@ -51,8 +60,20 @@
     }
   }
 
+  // The browser may keep such a page and show it again after log-out: it keeps what is
+  // everybody's alone.
+  function sharePage(link) {
+    const shared = content(document).cloneNode(true);
+    const load = () => loadPersonalPart(link).catch(() => {});
+    window.addEventListener("pagehide", () => {
+      content(document).replaceWith(shared.cloneNode(true));
+    });
+    window.addEventListener("pageshow", (event) => { if (event.persisted) load(); });
+    load();
+  }
+
   const personal = document.querySelector(`${SELECTOR} [data-training-personal]`);
-  if (personal) loadPersonalPart(personal).catch(() => {});
+  if (personal && content(document)) sharePage(personal);
 
   document.addEventListener("submit", (event) => {
     const form = event.target;

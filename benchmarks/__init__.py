@@ -1,0 +1,1 @@
+"""How fast the package is, beside Oscar alone, bare SQL and its peers: `make bench`."""

@@ -1,0 +1,151 @@
+"""A million codes and ledger entries: the admin's list, issuing, the audit."""
+
+from __future__ import annotations
+
+import resource
+import time
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.db import connection, transaction  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.urls import reverse  # noqa: E402
+from django.utils import timezone  # noqa: E402
+
+from oscar_training_credits import api  # noqa: E402
+from oscar_training_credits.credits.codes import code_text  # noqa: E402
+from oscar_training_credits.credits.models import (  # noqa: E402
+    CreditCode,
+    CreditGrant,
+    LedgerEntry,
+)
+from oscar_training_credits.test.factories import make_learner  # noqa: E402
+
+from . import ledger  # noqa: E402
+from .serving import QUICK, CannotRun, Case, milliseconds, serve  # noqa: E402
+
+CODES = 1_000 if QUICK else 1_000_000
+ISSUED = 1_000 if QUICK else 100_000
+CHUNK = 1_000
+CODE_COLUMNS = (
+    "id, digest, last_four, label, state, email_domains, include_subdomains,"
+    " named_only, one_order_only, ends_access, created_at"
+)
+LIST = reverse("admin:training_credits_creditcode_changelist")
+
+
+def issuing() -> float:
+    began = time.perf_counter()
+    for _chunk in api.issue_codes(ISSUED, label="Benchmark", credits=100):
+        pass
+    return ISSUED / (time.perf_counter() - began)
+
+
+def copying() -> float:
+    """COPY the same rows, texts and digests made in the same way."""
+    if connection.vendor != "postgresql":
+        raise CannotRun("COPY is PostgreSQL's")
+    began = time.perf_counter()
+    for _start in range(0, ISSUED, CHUNK):
+        with transaction.atomic(), connection.cursor() as cursor:
+            copy_chunk(cursor)
+    return ISSUED / (time.perf_counter() - began)
+
+
+def copy_chunk(cursor: Any) -> None:
+    now, texts = timezone.now(), [code_text.generate() for _code in range(CHUNK)]
+    codes = keys(cursor, CreditCode)
+    grants = keys(cursor, CreditGrant)
+    alike = ["Benchmark", "active", "", False, False, False, False, now]
+    rows: dict[Any, tuple[str, list[list[Any]]]] = {
+        CreditCode: (
+            CODE_COLUMNS,
+            [
+                [key, code_text.digest(text, key="key"), text[-4:], *alike]
+                for key, text in zip(codes, texts, strict=True)
+            ],
+        ),
+        CreditGrant: (
+            "id, code_id, credits, remaining, origin, note, created_at",
+            [
+                [key, code, 100, 100, "sale", "", now]
+                for key, code in zip(grants, codes, strict=True)
+            ],
+        ),
+        LedgerEntry: (
+            "grant_id, kind, credits, balance, created_at",
+            [[key, "grant", 100, 100, now] for key in grants],
+        ),
+    }
+    for model, (columns, values) in rows.items():
+        table = model._meta.db_table
+        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+            for row in values:
+                copy.write_row(row)
+
+
+def keys(cursor: Any, model: Any) -> list[int]:
+    cursor.execute(
+        "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
+        [model._meta.db_table, CHUNK],
+    )
+    return [key for (key,) in cursor.fetchall()]
+
+
+def more_memory() -> float:
+    """Return the megabytes that a million codes take beyond the first thousand."""
+    list(api.issue_codes(CHUNK, label="Benchmark", credits=100))
+    before = peak()
+    for _chunk in api.issue_codes(CODES, label="Benchmark", credits=100):
+        pass
+    return peak() - before
+
+
+def peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def listed(client: Client, query: str) -> Case:
+    def view() -> float:
+        taken = milliseconds(lambda: client.get(LIST + query))
+        assert client.get(LIST + query).status_code == 200
+        return taken
+
+    return view
+
+
+def auditing() -> float:
+    began = time.perf_counter()
+    findings = list(api.audit())
+    if findings:
+        raise RuntimeError(findings[0])
+    return time.perf_counter() - began
+
+
+def cases() -> dict[str, Case]:
+    client = Client()
+    client.force_login(make_learner(is_staff=True, is_superuser=True))
+    last_four = CreditCode.objects.values_list("last_four", flat=True).first()
+    return {
+        "issuing": issuing,
+        "copying": copying,
+        "more memory": more_memory,
+        "list first page": listed(client, ""),
+        "list used up": listed(client, "?under=1"),
+        "list search": listed(client, f"?q={last_four}"),
+        "list search label": listed(client, "?q=no-such-label"),
+        "auditing": auditing,
+    }
+
+
+def prepare() -> None:
+    ledger.make_tables()
+    ledger.generate(1_000 if QUICK else 1_000_000)
+
+
+if __name__ == "__main__":
+    prepare()
+    serve(cases())

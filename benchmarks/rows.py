@@ -1,0 +1,104 @@
+"""The rows of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .measuring import Contender, Row
+
+OURS = "this package"
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    """Yield all rows, those of one worker together."""
+    yield from spending()
+    yield from pages_of_courses()
+    yield from shop((1,) if quick else (1, 10, 50))
+    yield from a_million()
+
+
+def spending() -> Iterator[Row]:
+    for title, case in (("one hot code", "hot"), ("10,000 codes", "many")):
+        yield Row(
+            f"spending, {title}, 16 clients",
+            "/s",
+            (
+                Contender("bare SQL, no rule asked", "site", f"bare {case}"),
+                Contender(OURS, "site", f"ours {case}"),
+                Contender("django-oscar-accounts", "accounts", case),
+                Contender("openedx-ledger", "openedx", case),
+            ),
+        )
+
+
+def pages_of_courses() -> Iterator[Row]:
+    for title, bare, case in (
+        ("a visitor", "page bare", "page visitor"),
+        ("a learner", "page bare learner", "page learner"),
+        ("a code is applied", "page bare holder", "page code applied"),
+    ):
+        yield Row(
+            f"course page, {title}",
+            "ms",
+            (
+                Contender("the page without training", "site", bare),
+                Contender(OURS, "site", case),
+            ),
+        )
+    yield Row(
+        "purchase in place",
+        "ms",
+        (
+            Contender("Oscar's placement of one line", "oscar", "placing books 1"),
+            Contender(OURS, "site", "purchase in place"),
+        ),
+    )
+
+
+def shop(numbers: tuple[int, ...]) -> Iterator[Row]:
+    for page in ("basket", "preview", "placing"):
+        for lines in numbers:
+            yield Row(
+                f"{page}, lines: {lines}",
+                "ms",
+                (
+                    Contender("Oscar alone", "oscar", f"{page} books {lines}"),
+                    Contender("Oscar's voucher", "oscar", f"{page} voucher {lines}"),
+                    Contender("ordinary goods", "shop", f"{page} books {lines}"),
+                    Contender("training for money", "shop", f"{page} money {lines}"),
+                    Contender("training, one code", "shop", f"{page} code {lines}"),
+                ),
+            )
+
+
+def a_million() -> Iterator[Row]:
+    yield Row(
+        "issuing 100,000 codes",
+        "/s",
+        (
+            Contender("COPY of the same rows", "million", "copying"),
+            Contender(OURS, "million", "issuing"),
+        ),
+    )
+    yield Row(
+        "issuing a million codes, more memory",
+        "MB",
+        (Contender(OURS, "million", "more memory"),),
+        once=True,
+    )
+    for title, case in (
+        ("first page", "list first page"),
+        ("used up", "list used up"),
+        ("searched by last four", "list search"),
+        ("searched by label", "list search label"),
+    ):
+        yield Row(
+            f"Django's admin, a million codes, {title}",
+            "ms",
+            (Contender(OURS, "million", case),),
+        )
+    yield Row(
+        "check_ledger, a million orders and codes",
+        "s",
+        (Contender(OURS, "million", "auditing"),),
+    )

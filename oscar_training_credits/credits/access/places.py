@@ -1,0 +1,240 @@
+"""Places: what an order line for several gives instead of access for its buyer.
+
+Each place has a link, and becomes the access of the one learner who claims it. Lock
+order: the places of a line by primary key, then learners.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from django.core.signing import BadSignature, Signer
+from django.db.models import Q
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+
+from ...conf import settings
+from ...exceptions import PlaceRefused
+from ..isolation import own_transaction
+from ..locking import for_update
+from ..models import Access, DueAccess, Place
+from . import granting, status
+from .granting import Period
+from .status import NO_ACCESS, AccessStatus
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+SALT_BYTES = 12
+
+
+class ClaimReason(Enum):
+    """Why a place can't be claimed by somebody."""
+
+    REVOKED = "revoked"
+    """The buyer has made a new link, and this one works no longer."""
+    REFUNDED = "refunded"
+    CLAIMED = "claimed"
+    EXPIRED = "expired"
+    HAS_PLACE = "has_place"
+    """They have claimed another place on the same order line."""
+    HAS_ACCESS = "has_access"
+    """They have access already, and would gain nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a place would give to somebody now, or why it can't."""
+
+    place: Place
+    period: Period
+    standing: AccessStatus = NO_ACCESS
+    hurdle: ClaimReason | None = None
+    is_theirs: bool = False
+    """They have claimed this very place."""
+
+
+def make_places(bought: Iterable[DueAccess]) -> list[Place]:
+    """Make the places of order lines, on the terms of their purchase."""
+    return Place.objects.bulk_create(
+        Place(
+            order_line=due.order_line,
+            training=due.training,
+            number=number,
+            salt=_new_salt(),
+            access_days=due.access_days,
+            starts_at=due.starts_at,
+            ends_at=due.ends_at,
+        )
+        for due in bought
+        for number in range(1, due.order_line.quantity + 1)
+    )
+
+
+@sensitive_variables()
+def link_text(place: Place) -> str:
+    """Return what the link of a place ends with: 96 random bits and a signature."""
+    return _signer().sign(place.salt)
+
+
+@sensitive_variables()
+def salt_of(text: str) -> str | None:
+    """Return the salt in a link that was made here, now or once; None for any other."""
+    try:
+        return _signer().unsign(text)
+    except BadSignature:
+        return None
+
+
+def place_with(salt: str) -> Place | None:
+    """Return the place whose link has this salt now; None once it was revoked."""
+    found = Place.objects.filter(salt=salt)
+    return found.select_related("training__product").first()
+
+
+def offer_to(learner: AbstractBaseUser | AnonymousUser, place: Place) -> Offer:
+    """Return what `place` would give to `learner`, now."""
+    if not learner.is_authenticated:
+        return Offer(place, granting.period_of_place(place), hurdle=_hurdle_of(place))
+    standing = status.access_status(learner, place.training)
+    theirs = Access.objects.filter(learner_id=learner.pk)
+    if place.claimed_at and (mine := theirs.filter(place=place).first()):
+        period = Period(mine.starts_at, mine.ends_at)
+        hurdle = ClaimReason.REFUNDED if place.revoked_at else None
+        return Offer(place, period, standing, hurdle, is_theirs=True)
+    period = granting.period_of_place(place, learner)
+    hurdle = _hurdle_of(place) or _hurdle_for(theirs, place, standing, period)
+    return Offer(place, period, standing, hurdle)
+
+
+def gained_from(learner: AbstractBaseUser, places: Iterable[Place]) -> frozenset[int]:
+    """Return which of these places would give `learner` something, by primary key.
+
+    As `offer_to` says of each, but for all of them together.
+    """
+    places = list(places)
+    known = status.grounds(learner, {place.training for place in places})
+    return frozenset(
+        place.pk
+        for place in places
+        if not _hurdle_of(place) and _gains(known.get(place.training_id, ()), place)
+    )
+
+
+@own_transaction()
+def claim(place: Place, learner: AbstractBaseUser) -> Access:
+    """Give the place, with the link that `place` had when it was read, to `learner`.
+
+    Whoever claims it again is given the same access.
+
+    Raises:
+        PlaceRefused: with the hurdle; the place stays as it is.
+    """
+    now = _locked(place)
+    if now is None or now.salt != place.salt:
+        raise PlaceRefused(ClaimReason.REVOKED)
+    granting.lock_learners([learner.pk])
+    offer = offer_to(learner, now)
+    if offer.hurdle:
+        raise PlaceRefused(offer.hurdle)
+    if offer.is_theirs:
+        return now.access
+    now.claimed_at = timezone.now()
+    now.save(update_fields=["claimed_at"])
+    return granting.claim_access(learner, now, offer.period)
+
+
+@own_transaction()
+def renew_link(place: Place) -> bool:
+    """Make the link worthless that `place` had when it was read, for a new one.
+
+    Tells whether it did: a place that has been claimed, taken back or renewed
+    meanwhile is left as it is.
+    """
+    now = _locked(place)
+    if now is None or not now.is_free or now.salt != place.salt:
+        return False
+    now.salt = _new_salt()
+    now.save(update_fields=["salt"])
+    return True
+
+
+def to_take_back(places: Iterable[Place], *, keep: int) -> list[Place]:
+    """Return which places go if only so many are kept, the first to go first.
+
+    Free ones from the highest number down, then those claimed last.
+    """
+    kept = [place for place in places if not place.revoked_at]
+    kept.sort(key=_keeping_order)
+    return kept[: max(0, len(kept) - keep)]
+
+
+def take_back(
+    keep: Mapping[int, int], *, claimed_too: bool, at: datetime
+) -> list[Place]:
+    """Leave so many places to each order line, by its primary key; return the rest.
+
+    Of those claimed, if `claimed_too`, the caller ends the access, in the same
+    transaction: learners are locked after places, and all at once.
+    """
+    rows = Place.objects.kept().filter(order_line__in=list(keep)).order_by("pk")
+    locked = list(for_update(rows))
+    gone: list[Place] = []
+    for line_id, number in keep.items():
+        of_line = [place for place in locked if place.order_line_id == line_id]
+        going = to_take_back(of_line, keep=number)
+        gone += [place for place in going if claimed_too or place.is_free]
+    Place.objects.filter(pk__in=[place.pk for place in gone]).update(revoked_at=at)
+    return gone
+
+
+def _keeping_order(place: Place) -> tuple[bool, float, int]:
+    claimed = place.claimed_at.timestamp() if place.claimed_at else 0
+    return place.claimed_at is not None, -claimed, -place.number
+
+
+def _hurdle_of(place: Place) -> ClaimReason | None:
+    if place.revoked_at:
+        return ClaimReason.REFUNDED
+    if place.claimed_at:
+        return ClaimReason.CLAIMED
+    if place.ends_at and place.ends_at <= timezone.now():
+        return ClaimReason.EXPIRED
+    return None
+
+
+def _hurdle_for(
+    theirs: Any, place: Place, standing: AccessStatus, period: Period
+) -> ClaimReason | None:
+    others = theirs.filter(place__order_line=place.order_line_id)
+    going_on = Q(ends_at=None) | Q(ends_at__gt=timezone.now())
+    if others.filter(going_on).exists():
+        return ClaimReason.HAS_PLACE
+    if standing.is_endless or period.is_empty:
+        return ClaimReason.HAS_ACCESS
+    return None
+
+
+def _gains(rows: Iterable[Access], place: Place) -> bool:
+    rows = list(rows)
+    standing = status.access_status_from(rows, at=timezone.now())
+    return not (standing.is_endless or granting.period_after(rows, place).is_empty)
+
+
+def _locked(place: Place) -> Place | None:
+    return for_update(Place.objects.filter(pk=place.pk)).first()
+
+
+def _new_salt() -> str:
+    return secrets.token_urlsafe(SALT_BYTES)
+
+
+def _signer() -> Signer:
+    keys: list[Any] = list(settings.CODE_KEYS)
+    salt = "oscar_training_credits.place"
+    return Signer(key=keys[0], fallback_keys=keys[1:], sep=".", salt=salt)

@@ -1,0 +1,1 @@
+"""Codes: their text, issued, applied, asked by rules, and guessed at."""

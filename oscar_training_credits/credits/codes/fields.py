@@ -1,0 +1,49 @@
+"""Form fields of codes: a text that is to be made, and the key of a form."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_variables
+
+from . import code_text
+
+
+class KeyField(forms.UUIDField):
+    """What tells a form that is sent twice from one that was opened twice."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        options = {"widget": forms.HiddenInput, "initial": uuid4}
+        super().__init__(**{**options, **kwargs})
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return False
+
+
+class NewTextField(forms.CharField):
+    """The text of a code that is to be made; empty for one that is generated."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        options = {
+            "label": gettext_lazy("Code"),
+            "required": False,
+            "max_length": code_text.LONGEST_TEXT,
+            "widget": forms.TextInput(attrs={"autocomplete": "off"}),
+            "help_text": gettext_lazy(
+                "Leave it empty, and a code that can't be guessed is made."
+            ),
+        }
+        super().__init__(**{**options, **kwargs})
+
+    @sensitive_variables("value", "text")
+    def clean(self, value: Any) -> str:
+        text: str = super().clean(value)
+        if text and len(code_text.canonical(text)) < code_text.SHORTEST_TEXT:
+            needs = _("A code needs %(number)d letters or digits at least.")
+            raise ValidationError(needs % {"number": code_text.SHORTEST_TEXT})
+        return text

@@ -1,0 +1,61 @@
+"""How much of a code one learner, or one order, may have.
+
+What counts is what has been taken and not been given back, and what is held and has
+not lapsed. Under the lock of the code's row nobody else can add to it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import F, Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from ...models import CreditCode, Redemption
+from ..refusals import Reason, Refusal
+from .asking import Purchase
+
+
+def within_one_order(code: CreditCode, purchase: Purchase) -> Refusal | None:
+    if code.one_order_only and redemptions_of(code, purchase.at).exists():
+        return Refusal(Reason.USED_ONCE)
+    return None
+
+
+def within_orders(code: CreditCode, purchase: Purchase) -> Refusal | None:
+    if code.redemptions_per_learner is None or purchase.learner is None:
+        return None
+    used = redemptions_of(code, purchase.at).filter(learner_id=purchase.learner.pk)
+    if used.count() >= code.redemptions_per_learner:
+        return Refusal(Reason.USED_OFTEN)
+    return None
+
+
+def within_credits(code: CreditCode, purchase: Purchase) -> Refusal | None:
+    if credits_left(code, purchase) == 0:
+        return Refusal(Reason.SHARE_SPENT)
+    return None
+
+
+def credits_left(code: CreditCode, purchase: Purchase) -> int | None:
+    """Return the credits that the learner may still take from `code`, at most.
+
+    None if the code sets no limit. What its grants hold is another matter.
+    """
+    if code.credits_per_learner is None:
+        return None
+    if purchase.learner is None:
+        return code.credits_per_learner
+    used = redemptions_of(code, purchase.at).filter(learner_id=purchase.learner.pk)
+    taken = used.aggregate(total=Sum("kept"))["total"] or 0
+    return max(code.credits_per_learner - taken, 0)
+
+
+def redemptions_of(code: CreditCode, at: datetime) -> QuerySet[Redemption]:
+    """Return the redemptions of `code` that count, each with the credits `kept`."""
+    counting = Q(state=Redemption.State.CAPTURED) | Q(
+        Q(expires_at=None) | Q(expires_at__gt=at), state=Redemption.State.HELD
+    )
+    refunded = Coalesce(Sum("lines__refunded"), 0)
+    redemptions = Redemption.objects.filter(counting, code_id=code.pk)
+    return redemptions.annotate(kept=F("credits") - refunded).filter(kept__gt=0)

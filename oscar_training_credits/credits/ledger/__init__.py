@@ -1,0 +1,1 @@
+"""The ledger: what is entered, quoted, redeemed, refunded and audited."""

@@ -1,0 +1,1 @@
+"""Oscar's basket: codes applied to it, and what they pay for."""

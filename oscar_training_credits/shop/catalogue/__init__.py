@@ -1,0 +1,1 @@
+"""Oscar's catalogue: which products are training, on what terms."""

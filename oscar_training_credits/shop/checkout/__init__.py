@@ -1,0 +1,1 @@
+"""Oscar's checkout: from a basket to one order at most."""

@@ -1,0 +1,1 @@
+"""Oscar's customer: what learners have, and the places that they hand out."""

@@ -1,0 +1,51 @@
+"""What a learner has, in Oscar's account area."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.generic import TemplateView
+from oscar.core.loading import get_class
+
+from ...credits.access import status
+from ..catalogue.content_links import content_links
+from ..order.places_bought import places_bought
+
+PageTitleMixin: Any = get_class("customer.mixins", "PageTitleMixin")
+
+
+@method_decorator(never_cache, name="dispatch")
+class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
+    """What a learner has access to: since when, until when, and where."""
+
+    template_name = "training_credits/my_training.html"
+    page_title = gettext_lazy("My training")
+    active_tab = "training"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        holdings = status.holdings(self.request.user)
+        links = content_links(holdings)
+        # What was bought to begin later may be open by a plan or a path meanwhile.
+        by_any = status.access_statuses(self.request.user, holdings)
+        rows = [
+            {
+                "title": training.product.get_title(),
+                "standing": by_any.get(training.pk, standing),
+                "link": self.elsewhere(links.get(training.pk)),
+            }
+            for training, standing in holdings.items()
+        ]
+        rows.sort(key=lambda row: (not row["standing"].has_access, row["title"]))
+        groups = places_bought(self.request)
+        waiting = status.ordered(self.request.user)
+        return super().get_context_data(
+            rows=rows, groups=groups, waiting=waiting, **kwargs
+        )
+
+    def elsewhere(self, link: str | None) -> str | None:
+        """Return a link, unless it leads to this page: what is off sale has no page."""
+        return None if link == self.request.path else link

@@ -1,0 +1,1 @@
+"""Oscar's dashboard: who may use which training."""

@@ -1,0 +1,1 @@
+"""Oscar's dashboard of products: their terms as training."""

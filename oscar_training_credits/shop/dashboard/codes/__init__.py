@@ -1,0 +1,1 @@
+"""Oscar's dashboard: credit codes."""

@@ -1,0 +1,494 @@
+"""Forms of the dashboard's pages of credit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_variables
+from oscar.core.loading import get_model
+
+from ....credits import email_domain, wording
+from ....credits.codes import code_text, finding, issuing, listing
+from ....credits.codes.fields import KeyField, NewTextField
+from ....credits.codes.finding import Condition
+from ....credits.codes.history import LONGEST_NOTE
+from ....credits.models import CodeChange, CreditCode, CreditGrant
+from ....credits.models.codes import CreditCodeQuerySet
+from ....credits.terms import (
+    MOST_GRANTED,
+    end_of,
+    far_away_text,
+    is_far_away,
+    start_of,
+)
+from ..widgets import PlainSelect
+
+DAYS = (7, 30, 90, 365)
+EVERY = ("", gettext_lazy("All"))
+
+
+def ranges() -> Any:
+    return get_model("offer", "Range")._default_manager.order_by("name")
+
+
+class CodeSearchForm(forms.Form):
+    q = forms.CharField(
+        label=gettext_lazy("Search"),
+        required=False,
+        strip=True,
+        max_length=200,
+        help_text=gettext_lazy(
+            "A code, its last characters, label, reference or holder, an order's"
+            " number, a learner's whole e-mail address."
+        ),
+    )
+    state = forms.ChoiceField(
+        label=gettext_lazy("State"),
+        choices=[EVERY, *Condition.choices],
+        required=False,
+        widget=PlainSelect,
+    )
+    expiring = forms.TypedChoiceField(
+        label=gettext_lazy("Ends within"),
+        choices=[EVERY],
+        coerce=int,
+        required=False,
+        widget=PlainSelect,
+    )
+    under = forms.IntegerField(
+        label=gettext_lazy("Fewer credits than"),
+        required=False,
+        min_value=1,
+        max_value=MOST_GRANTED,
+    )
+    content: Any = forms.ModelChoiceField(
+        label=gettext_lazy("Only for"),
+        queryset=None,
+        required=False,
+        widget=PlainSelect,
+        empty_label=EVERY[1],
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        expiring: Any = self.fields["expiring"]
+        in_days = _("%(number)d days")
+        expiring.choices = [EVERY] + [(n, in_days % {"number": n}) for n in DAYS]
+        content: Any = self.fields["content"]
+        content.queryset = ranges()
+
+    @sensitive_variables()
+    def filtered(self, codes: CreditCodeQuerySet) -> CreditCodeQuerySet:
+        asked, now = self.cleaned_data, timezone.now()
+        if text := asked["q"].removeprefix("#"):
+            # A whole code must not be in an address: there it finds nothing.
+            if code_text.looks_generated(text) or code_text.find(text):
+                return codes.none()
+            codes = finding.matching(codes, text)
+        if asked["state"]:
+            codes = finding.in_condition(codes, asked["state"], now)
+        if asked["expiring"]:
+            codes = finding.expiring(codes, asked["expiring"], now)
+        if asked["under"]:
+            codes = listing.holding_less(codes, asked["under"], now)
+        if asked["content"]:
+            codes = codes.filter(content=asked["content"])
+        return codes
+
+
+def day_field(**options: Any) -> forms.DateField:
+    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    return forms.DateField(widget=widget, **{"required": False, **options})
+
+
+def near(day: date | None) -> date | None:
+    """Return a day within a hundred years, as a form cleans it."""
+    if is_far_away(day):
+        raise ValidationError(far_away_text())
+    return day
+
+
+def not_over(day: date | None) -> date | None:
+    """Return a day that is not over, as a form cleans it."""
+    today = timezone.localdate(timezone=timezone.get_default_timezone())
+    if day and day < today:
+        raise ValidationError(_("This day is over. Choose today or a later one."))
+    return near(day)
+
+
+def day_of(moment: datetime | None, *, is_end: bool = False) -> date | None:
+    """Return the day of a moment, or the last day of what ends at it."""
+    if moment is None:
+        return None
+    if is_end:
+        moment -= timedelta.resolution
+    return timezone.localdate(moment, timezone=timezone.get_default_timezone())
+
+
+def credits_field(**options: Any) -> forms.IntegerField:
+    return forms.IntegerField(
+        min_value=1,
+        validators=[MaxValueValidator(MOST_GRANTED)],
+        **{"label": gettext_lazy("Credits"), **options},
+    )
+
+
+class AddressesField(forms.CharField):
+    """Learners by their e-mail addresses, one on each line."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "autocomplete": "off"})
+
+    def clean(self, value: Any) -> Any:
+        addresses = [each.strip() for each in super().clean(value).splitlines()]
+        found = [learner_with(each) for each in addresses if each]
+        return list(dict.fromkeys(found))
+
+
+def learner_with(address: str) -> Any:
+    """Return the one user with this e-mail address, as a form cleans it."""
+    User = get_user_model()
+    field = User.get_email_field_name()
+    found = User._default_manager.filter(**{f"{field}__iexact": address})[:2]
+    if not found:
+        text = _("Nobody has an account with the address %(address)s.")
+        raise ValidationError(text % {"address": address})
+    if len(found) > 1:
+        text = _("Several accounts have the address %(address)s.")
+        raise ValidationError(text % {"address": address})
+    return found[0]
+
+
+class CodeForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What staff set on a code, new or not."""
+
+    first_day = day_field(label=gettext_lazy("First day"))
+    last_day = day_field(label=gettext_lazy("Last day"))
+    learners = AddressesField(
+        label=gettext_lazy("Only for these learners"),
+        required=False,
+        help_text=gettext_lazy("Their e-mail addresses, one on each line."),
+    )
+
+    field_order: Sequence[str] = ("label", "reference", "holder")
+
+    class Meta:
+        model = CreditCode
+        fields = [
+            "label",
+            "reference",
+            "holder",
+            "ends_access",
+            "content",
+            "groups",
+            "email_domains",
+            "include_subdomains",
+            "named_only",
+            "credits_per_learner",
+            "redemptions_per_learner",
+            "one_order_only",
+            "notes",
+        ]
+        widgets = {
+            "content": PlainSelect,
+            "email_domains": forms.Textarea(attrs={"rows": 2}),
+            "notes": forms.Textarea(attrs={"rows": 3}),
+            "groups": forms.CheckboxSelectMultiple,
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        content: Any = self.fields["content"]
+        content.queryset = ranges()
+        content.empty_label = _("Everything that takes credits")
+        self.fields["groups"].help_text = ""
+        if not self.fields["groups"].queryset.exists():  # type: ignore[attr-defined]
+            del self.fields["groups"]
+
+    def clean_first_day(self) -> date | None:
+        return near(self.cleaned_data["first_day"])
+
+    def clean_email_domains(self) -> str:
+        domains = email_domain.listed(self.cleaned_data["email_domains"])
+        return "\n".join(email_domain.tidied(domains))
+
+    def clean(self) -> Any:
+        cleaned = super().clean() or self.cleaned_data
+        first, last = cleaned.get("first_day"), cleaned.get("last_day")
+        if first and last and first > last:
+            self.add_error("last_day", _("It must end after it starts."))
+        if cleaned.get("ends_access") and not last and "last_day" not in self.errors:
+            text = _("Say until when the code is usable: access is to end then.")
+            self.add_error("last_day", text)
+        return cleaned
+
+    def sections(self) -> list[tuple[Any, list[Any]]]:
+        """Return the fields to be drawn, under their headings."""
+        return [
+            (heading, [self[name] for name in names if name in self.fields])
+            for heading, names in self.SECTIONS
+        ]
+
+    SECTIONS: Any = [
+        ("", ["label", "text", "credits", "origin", "reference", "holder"]),
+        (gettext_lazy("When"), ["first_day", "last_day", "ends_access"]),
+        (gettext_lazy("For what"), ["content"]),
+        (
+            gettext_lazy("For whom"),
+            ["learners", "groups", "email_domains", "include_subdomains", "named_only"],
+        ),
+        (
+            gettext_lazy("How much"),
+            ["credits_per_learner", "redemptions_per_learner", "one_order_only"],
+        ),
+        (gettext_lazy("For staff"), ["notes"]),
+    ]
+
+
+def settings_of(code: CreditCode) -> dict[str, Any]:
+    """Return what a form of another code begins with, to be like this one."""
+    names = [name for name in CodeForm.Meta.fields if name != "groups"]
+    field = get_user_model().get_email_field_name()
+    addresses = code.learners.order_by("pk").values_list(field, flat=True)
+    return {
+        **{name: getattr(code, name) for name in names},
+        "content": code.content_id,
+        "groups": list(code.groups.values_list("pk", flat=True)),
+        "learners": "\n".join(addresses),
+        "first_day": day_of(code.starts_at),
+        "last_day": day_of(code.expires_at, is_end=True),
+    }
+
+
+class NewCodeForm(CodeForm):
+    """Issues a code with its first credits.
+
+    The text that is generated lies in the form already: so a second click sends the
+    same one, and is shown the first code.
+    """
+
+    text = NewTextField()
+    credits = credits_field()
+    origin = forms.ChoiceField(
+        label=gettext_lazy("Origin of the credits"),
+        choices=CreditGrant.Origin.choices,
+        widget=PlainSelect,
+    )
+    generated = forms.CharField(widget=forms.HiddenInput)
+    key = KeyField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["generated"].initial = issuing.new_text
+
+    def clean_last_day(self) -> date | None:
+        return not_over(self.cleaned_data["last_day"])
+
+    @sensitive_variables("asked", "text")
+    def issue(self, *, by: Any) -> issuing.IssuedCode:
+        asked = dict(self.cleaned_data)
+        text = asked.pop("text") or asked["generated"]
+        first, last = asked.pop("first_day"), asked.pop("last_day")
+        key = asked.pop("key")
+        del asked["generated"]
+        asked["email_domains"] = email_domain.listed(asked["email_domains"])
+        return issuing.issue_code(
+            **asked,
+            text=text,
+            starts_at=start_of(first) if first else None,
+            expires_at=end_of(last) if last else None,
+            by=by,
+            idempotency_key=f"dashboard:{key.hex}",
+        )
+
+
+class EditForm(CodeForm):
+    """Changes a code. Days that are not touched keep their hour."""
+
+    def __init__(self, *args: Any, instance: CreditCode, **kwargs: Any) -> None:
+        kwargs["initial"] = settings_of(instance)
+        super().__init__(*args, instance=instance, **kwargs)
+
+    def clean_last_day(self) -> date | None:
+        day = self.cleaned_data["last_day"]
+        return not_over(day) if "last_day" in self.changed_data else day
+
+    def values(self) -> dict[str, Any]:
+        """Return what was changed, by the name of the code's field."""
+        asked = self.cleaned_data
+        changed = {name: asked[name] for name in self.changed_data}
+        first, last = changed.pop("first_day", ...), changed.pop("last_day", ...)
+        if first is not ...:
+            changed["starts_at"] = start_of(first) if first else None
+        if last is not ...:
+            changed["expires_at"] = end_of(last) if last else None
+        return changed
+
+
+def note_field() -> forms.CharField:
+    return forms.CharField(
+        label=gettext_lazy("Note"),
+        required=False,
+        max_length=LONGEST_NOTE,
+        help_text=gettext_lazy("Kept on record, for staff."),
+    )
+
+
+class ReasonForm(forms.Form):
+    """Why a code is changed: a reason from the list, and a note."""
+
+    reason = forms.ChoiceField(
+        label=gettext_lazy("Reason"),
+        choices=[("", gettext_lazy("Choose one")), *CodeChange.Reason.choices],
+        widget=PlainSelect,
+    )
+    note = note_field()
+
+    field_order: Sequence[str] = ()
+
+    def clean(self) -> Any:
+        cleaned = super().clean() or self.cleaned_data
+        is_other = cleaned.get("reason") == CodeChange.Reason.OTHER
+        if is_other and not cleaned.get("note") and "note" not in self.errors:
+            self.add_error("note", _("Say in the note what it is."))
+        return cleaned
+
+    def record(self) -> dict[str, str]:
+        return {name: self.cleaned_data[name] for name in ("reason", "note")}
+
+
+class KeyForm(forms.Form):
+    """What a second click must not do again."""
+
+    key = KeyField()
+
+    @property
+    def idempotency_key(self) -> str:
+        return f"dashboard:{self.cleaned_data['key'].hex}"
+
+
+class TopUpForm(KeyForm):
+    credits = credits_field()
+    origin = forms.ChoiceField(
+        label=gettext_lazy("Origin"),
+        choices=CreditGrant.Origin.choices,
+        widget=PlainSelect,
+    )
+    last_day = day_field(
+        label=gettext_lazy("Last day of these credits"),
+        help_text=gettext_lazy("Leave it empty, and they last as long as the code."),
+    )
+    note = note_field()
+
+    def clean_last_day(self) -> date | None:
+        return not_over(self.cleaned_data["last_day"])
+
+
+class AdjustForm(KeyForm, ReasonForm):
+    direction = forms.ChoiceField(
+        label=gettext_lazy("What to do"),
+        choices=[
+            ("take", gettext_lazy("Take credits away")),
+            ("add", gettext_lazy("Add credits")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    credits = credits_field()
+    grant: Any = forms.ModelChoiceField(
+        label=gettext_lazy("Take them from"),
+        queryset=None,
+        required=False,
+        widget=PlainSelect,
+        empty_label=gettext_lazy("What expires soonest"),
+    )
+    last_day = day_field(
+        label=gettext_lazy("Last day of added credits"),
+        help_text=gettext_lazy("Leave it empty, and they last as long as the code."),
+    )
+
+    field_order = ("direction", "credits", "grant", "last_day", "reason", "note")
+
+    def __init__(self, *args: Any, code: CreditCode, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        grants: Any = self.fields["grant"]
+        unexpired = code.grants.unexpired(timezone.now())
+        grants.queryset = unexpired.filter(remaining__gt=0).order_by("pk")
+        grants.label_from_instance = grant_in_words
+
+    def clean_last_day(self) -> date | None:
+        return not_over(self.cleaned_data["last_day"])
+
+    @property
+    def signed(self) -> int:
+        credits: int = self.cleaned_data["credits"]
+        return credits if self.cleaned_data["direction"] == "add" else -credits
+
+
+def grant_in_words(grant: CreditGrant) -> str:
+    values = {
+        "left": grant.remaining,
+        "credits": grant.credits,
+        "day": wording.day_of(grant.created_at),
+    }
+    if not grant.expires_at:
+        return _("%(left)d left of %(credits)d from %(day)s") % values
+    values["end"] = wording.end_in_words(grant.expires_at)
+    return _("%(left)d left of %(credits)d from %(day)s, until %(end)s") % values
+
+
+class ExtendForm(ReasonForm):
+    last_day = day_field(label=gettext_lazy("New last day"), required=True)
+    with_credits = forms.BooleanField(
+        label=gettext_lazy(
+            "Also the credits left on it that end before, or have expired"
+        ),
+        required=False,
+        initial=True,
+    )
+    with_access = forms.BooleanField(
+        label=gettext_lazy("Also the access that ends with the code"),
+        required=False,
+    )
+
+    field_order = ("last_day", "with_credits", "with_access", "reason", "note")
+
+    def __init__(self, *args: Any, code: CreditCode, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.code = code
+        if not code.ends_access:
+            del self.fields["with_access"]
+
+    def clean_last_day(self) -> date | None:
+        day = not_over(self.cleaned_data["last_day"])
+        ends = self.code.expires_at
+        if day and ends and end_of(day) < ends:
+            text = _("It lasts until %(end)s already. Choose a later day.")
+            raise ValidationError(text % {"end": wording.end_in_words(ends)})
+        return day
+
+
+class RotateForm(KeyForm, ReasonForm):
+    text = NewTextField(label=gettext_lazy("New text"))
+    generated = forms.CharField(widget=forms.HiddenInput)
+
+    field_order = ("text", "reason", "note")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["generated"].initial = issuing.new_text
+
+
+class BulkForm(ReasonForm):
+    """What is done to several codes at once."""
+
+    state = forms.ChoiceField(
+        choices=[(state, state) for state in issuing.KINDS], widget=forms.HiddenInput
+    )

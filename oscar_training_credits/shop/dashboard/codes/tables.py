@@ -1,0 +1,91 @@
+"""The table of credit codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
+from django_tables2 import A, Column
+
+from ....credits import wording
+from ....credits.codes.finding import Condition, condition_of
+from ....credits.codes.listing import CappedPaginator
+from ..mixins import NO_WRAP, DashboardTable
+
+COLOURS = {Condition.ACTIVE: "success", Condition.NOT_STARTED: "info"}
+
+
+def badge(condition: Condition) -> str:
+    """Return the state of a code as the dashboard shows it."""
+    colour = COLOURS.get(condition, "secondary")
+    return format_html(
+        '<span class="badge badge-{}">{}</span>', colour, condition.label
+    )
+
+
+class TablePaginator(CappedPaginator):
+    """Pages a table of django-tables2, which wraps its queryset twice."""
+
+    def rows(self) -> Any:
+        bound: Any = self.object_list
+        return bound.data.data
+
+
+class CodeTable(DashboardTable):
+    chosen = Column(accessor="pk", verbose_name=gettext_lazy("Choose"), orderable=False)
+    label = Column(
+        verbose_name=gettext_lazy("Label"),
+        order_by=("label", "pk"),
+        linkify=("training_credits:code-detail", {"pk": A("pk")}),
+    )
+    last_four = Column(verbose_name=gettext_lazy("Ends in"), orderable=False)
+    holder = Column(
+        verbose_name=gettext_lazy("Holder"), orderable=False, empty_values=()
+    )
+    state = Column(verbose_name=gettext_lazy("State"), orderable=False)
+    credits_left = Column(verbose_name=gettext_lazy("Credits left"), orderable=False)
+    expires_at = Column(
+        attrs=NO_WRAP,
+        verbose_name=gettext_lazy("Until"),
+        default=gettext_lazy("No end"),
+        order_by=("expires_at", "pk"),
+    )
+    created_at = Column(
+        attrs=NO_WRAP, verbose_name=gettext_lazy("Issued"), order_by="pk"
+    )
+
+    caption = ngettext_lazy("%d code", "%d codes")
+    icon = "fas fa-ticket-alt"
+
+    class Meta(DashboardTable.Meta):
+        template_name = "training_credits/dashboard_table.html"
+        empty_text = gettext_lazy("Nothing found.")
+
+    def get_caption_display(self) -> str:
+        if self.paginator.is_capped:
+            text = _("More than %(number)d codes; search for the others")
+            return text % {"number": self.paginator.count}
+        return str(super().get_caption_display())
+
+    def render_chosen(self, record: Any) -> str:
+        return format_html(
+            '<input type="checkbox" name="code" value="{}" aria-label="{}">',
+            str(record.pk),
+            _("Choose %(code)s") % {"code": record},
+        )
+
+    def render_holder(self, record: Any) -> str:
+        return ", ".join(filter(None, [record.holder, record.reference])) or "-"
+
+    def render_state(self, record: Any) -> str:
+        now = timezone.now()
+        return badge(condition_of(record, record.credits_left, now))
+
+    def render_expires_at(self, value: Any) -> str:
+        return wording.end_in_words(value)
+
+    def render_created_at(self, value: Any) -> str:
+        return wording.day_of(value)

@@ -1,0 +1,212 @@
+"""Oscar's dashboard: credit codes listed, found, issued and looked at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import (
+    HttpResponse,
+    HttpResponseRedirect,
+    QueryDict,
+    StreamingHttpResponse,
+)
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import (
+    sensitive_post_parameters,
+    sensitive_variables,
+)
+from django.views.generic import DetailView, FormView, TemplateView, View
+
+from ....converters import number_in
+from ....credits.codes import code_text, listing
+from ....credits.codes.finding import condition_of
+from ....credits.codes.rules import is_for_nobody
+from ....credits.ledger.quoting import spend_order
+from ....credits.models import CreditCode
+from ....exceptions import CodeTaken, IdempotencyKeyReused
+from ..csv_files import csv_response
+from ..mixins import SearchedTableView
+from . import new_text, showing
+from .base import LIST, CodesMixin, used_before
+from .changes import ACTIONS, BulkStateView
+from .explaining import ExplainCodeView
+from .forms import CodeSearchForm, NewCodeForm, settings_of
+from .tables import CodeTable, TablePaginator, badge
+
+MOST_SHOWN = 50
+"""How many rows of each part a code's page shows."""
+
+
+class CodeListView(CodesMixin, SearchedTableView):
+    """All codes, searched and filtered, with what can be done to several at once."""
+
+    takes_code = True
+    template_name = "training_credits/dashboard_codes.html"
+    table_class = CodeTable
+    search_form_class = CodeSearchForm
+
+    def rows(self) -> QuerySet[CreditCode]:
+        codes = listing.with_balance(CreditCode.objects.all())
+        rows: QuerySet[CreditCode] = codes.order_by("-pk")
+        return rows
+
+    def get_table_pagination(self, table: Any) -> dict[str, Any]:
+        paging = super().get_table_pagination(table)
+        return {**paging, "paginator_class": TablePaginator}
+
+    def get_table_kwargs(self) -> dict[str, Any]:
+        may_choose = BulkStateView.is_open_to(self.request.user)
+        return {"exclude": () if may_choose else ("chosen",)}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(
+            may_create=CreateCodeView.is_open_to(self.request.user),
+            may_export=ExportCodesView.is_open_to(self.request.user),
+            may_change=BulkStateView.is_open_to(self.request.user),
+            back=self.request.GET.urlencode(),
+            **kwargs,
+        )
+
+
+class ExportCodesView(CodesMixin, View):
+    """The codes that a search and its filters find, as a CSV file."""
+
+    takes_code = True
+    permission = "export_creditcode"
+    http_method_names = ["get", "head"]
+
+    def get(self, request: Any) -> StreamingHttpResponse:
+        form = CodeSearchForm(request.GET)
+        codes = listing.with_balance(CreditCode.objects.order_by("-pk"))
+        found = form.filtered(codes) if form.is_valid() else codes.none()
+        return csv_response("credit-codes", showing.exported(found))
+
+
+@method_decorator(sensitive_post_parameters("q"), name="dispatch")
+class FindCodeView(CodesMixin, View):
+    """Where the search is sent: a whole code must not be in an address.
+
+    It leads to the code with this text, and with any other to the list.
+    """
+
+    takes_code = True
+    http_method_names = ["post"]
+
+    @sensitive_variables()
+    def post(self, request: Any) -> HttpResponse:
+        asked: QueryDict = request.POST.copy()
+        text = asked.get("q", "").strip()
+        if text and (found := code_text.find(text)):
+            return redirect("training_credits:code-detail", pk=found.pk)
+        if code_text.looks_generated(text):
+            messages.error(request, _("There is no code with this text."))
+            asked["q"] = ""
+        names = [name for name in CodeSearchForm.base_fields if asked.get(name)]
+        search = QueryDict(mutable=True)
+        for name in names:
+            search[name] = asked.get(name, "")
+        return HttpResponseRedirect(f"{reverse(LIST)}?{search.urlencode()}")
+
+
+@method_decorator(
+    [never_cache, sensitive_post_parameters("text", "generated")], name="dispatch"
+)
+class CreateCodeView(CodesMixin, FormView):  # type: ignore[type-arg]
+    """Issues a code, and leads to the page that shows its text once."""
+
+    request: Any
+    takes_code = True
+    permission = "add_creditcode"
+    form_class = NewCodeForm
+    template_name = "training_credits/dashboard_code_create.html"
+
+    def get_initial(self) -> dict[str, Any]:
+        like = number_in(self.request.GET.get("like", ""))
+        if like is None:
+            return {}
+        return settings_of(get_object_or_404(CreditCode, pk=like))
+
+    @sensitive_variables("form", "issued")
+    def form_valid(self, form: Any) -> HttpResponse:
+        try:
+            issued = form.issue(by=self.request.user)
+        except CodeTaken:
+            form.add_error("text", _("There is a code with this text already."))
+            return self.form_invalid(form)
+        except IdempotencyKeyReused:
+            form.add_error(None, used_before())
+            return self.form_invalid(form)
+        response = redirect("training_credits:code-text", pk=issued.code.pk)
+        new_text.carry(self.request, response, issued.code.pk, issued.text)
+        return response
+
+
+@method_decorator(never_cache, name="dispatch")
+class CodeTextView(CodesMixin, TemplateView):
+    """Shows the text of a new code, once."""
+
+    request: Any
+    takes_code = True
+    template_name = "training_credits/dashboard_code_text.html"
+
+    @sensitive_variables()
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        code = get_object_or_404(CreditCode, pk=self.kwargs["pk"])
+        text = new_text.take(request, code.pk)
+        context = self.get_context_data(code=code, text=text)
+        response = self.render_to_response(context)
+        new_text.forget(response, code.pk)
+        return response
+
+
+class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
+    """One code: what is left of it, where the rest went, and what was done to it."""
+
+    request: Any
+    queryset = CreditCode.objects.select_related("content", "created_by")
+    template_name = "training_credits/dashboard_code.html"
+    context_object_name = "code"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        code, now = self.object, timezone.now()
+        grants = sorted(code.grants.select_related("code"), key=spend_order)
+        balance = code.balance(now)
+        condition = condition_of(code, balance, now)
+        before = number_in(self.request.GET.get("before", ""))
+        latest = showing.entries_of(grants, before)[: MOST_SHOWN + 1]
+        entries = [showing.entry_row(entry) for entry in latest]
+        return super().get_context_data(
+            balance=balance,
+            condition=condition,
+            badge=badge(condition),
+            grants=[showing.grant_row(grant, now) for grant in grants],
+            facts=showing.facts_of(code),
+            is_for_nobody=is_for_nobody(code),
+            actions=self.actions(),
+            may_create=CreateCodeView.is_open_to(self.request.user),
+            may_explain=ExplainCodeView.is_open_to(self.request.user),
+            entries=entries[:MOST_SHOWN],
+            older=entries[MOST_SHOWN - 1].pk if len(entries) > MOST_SHOWN else None,
+            is_older=before is not None,
+            holds=showing.holds_of(code)[:MOST_SHOWN],
+            learners=showing.learner_rows(code, MOST_SHOWN),
+            products=showing.product_rows(code, MOST_SHOWN),
+            changes=list(showing.change_rows(code, MOST_SHOWN)),
+            now=now,
+            **kwargs,
+        )
+
+    def actions(self) -> list[Any]:
+        """Return the changes that this user may make, and that make sense now."""
+        return [
+            view
+            for view in ACTIONS.values()
+            if view.is_open_to(self.request.user) and view.suits(self.object)
+        ]

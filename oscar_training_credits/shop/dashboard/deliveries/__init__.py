@@ -1,0 +1,1 @@
+"""Oscar's dashboard: what the learning system has not heard yet."""

@@ -1,0 +1,44 @@
+"""The search among news for the learning system."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy
+
+from ..mixins import (
+    learner_matches,
+    training_matches,
+)
+from ..widgets import PlainSelect
+
+
+class DeliverySearchForm(forms.Form):
+    state = forms.ChoiceField(
+        label=gettext_lazy("State"),
+        choices=[
+            ("", gettext_lazy("Not arrived")),
+            ("failed", gettext_lazy("Failed at least once")),
+            ("arrived", gettext_lazy("Arrived")),
+        ],
+        required=False,
+        widget=PlainSelect,
+    )
+    learner = forms.CharField(
+        label=gettext_lazy("Name or e-mail address"), required=False
+    )
+    training = forms.CharField(label=gettext_lazy("Training"), required=False)
+
+    def filtered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        asked = self.cleaned_data
+        rows = rows.filter(delivered_at__isnull=asked["state"] != "arrived")
+        if asked["state"] == "failed":
+            rows = rows.exclude(error="")
+        found = learner_matches(asked["learner"], prefix="access__learner")
+        if asked["training"]:
+            found &= training_matches(
+                asked["training"], prefix="access__training"
+            ) | training_matches(asked["training"], prefix="deleted_training")
+        return rows.filter(found)

@@ -1,0 +1,1 @@
+"""Oscar's dashboard of orders: credits shown, and given back."""

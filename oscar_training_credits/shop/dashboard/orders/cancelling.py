@@ -1,0 +1,77 @@
+"""The question before a status gives credits back: what it would do, order by order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.models import prefetch_related_objects
+from django.http import HttpResponse
+from django.template.response import TemplateResponse
+
+from ....conf import settings
+from ....credits.ledger import refunding
+from ....credits.ledger.refunding import Plan
+from ...order import refunds
+from ...order.settlements import JOINED
+from .refunds import LineToRefund, line_to_refund
+
+CONFIRMED = "confirmed"
+NOT_POSTED_AGAIN = {"csrfmiddlewaretoken", CONFIRMED}
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """What becomes of an order, or of some of its lines, with such a status."""
+
+    order: Any
+    lines: tuple[LineToRefund, ...]
+    """Those that something becomes of; without any there is nothing to ask."""
+    credits: int
+
+
+def cancellation_of(order: Any, order_lines: Iterable[Any]) -> Cancellation:
+    """Return what a status that gives credits back would do now to these lines."""
+    lines = list(order_lines)
+    prefetch_related_objects(lines, *JOINED, "training_places")
+    plan = refunding.plan_rest(lines)
+    changes = [_change_of(line, plan) for line in lines]
+    return Cancellation(
+        order, tuple(each for each in changes if each.is_change), plan.credits
+    )
+
+
+def _change_of(line: Any, plan: Plan) -> LineToRefund:
+    waits = getattr(line, "training_due", None) is not None
+    settled = getattr(line, "settled_line", None)
+    quantity = settled.left if settled else line.quantity
+    for refusal in plan.refusals:
+        if refusal.order_line_id == line.pk:
+            kept = refunds.refusal_text(refusal, line.title)
+            return LineToRefund(line, quantity, (), never_opens=waits, kept=kept)
+    return replace(line_to_refund(line, plan, quantity), never_opens=waits)
+
+
+def must_ask(request: Any) -> bool:
+    """Tell whether the posted status gives credits back, and nobody has said yes."""
+    new_status = request.POST.get("new_status", "").strip()
+    return new_status in settings.REFUND_STATUSES and CONFIRMED not in request.POST
+
+
+def question(request: Any, cancellations: list[Cancellation]) -> HttpResponse:
+    """Ask. The page's button posts once more all that was posted, and the yes."""
+    posted = [
+        (name, value)
+        for name, values in request.POST.lists()
+        for value in values
+        if name not in NOT_POSTED_AGAIN
+    ]
+    context = {
+        "cancellations": cancellations,
+        "credits": sum(each.credits for each in cancellations),
+        "new_status": request.POST["new_status"].strip(),
+        "posted": [*posted, (CONFIRMED, "yes")],
+    }
+    template = "training_credits/dashboard_cancel.html"
+    return TemplateResponse(request, template, context)

@@ -1,0 +1,1 @@
+"""Oscar's dashboard of ranges, which plans and codes may need."""

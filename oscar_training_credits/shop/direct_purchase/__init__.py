@@ -1,0 +1,1 @@
+"""Buying one training product from its own page."""

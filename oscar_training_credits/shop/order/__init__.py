@@ -1,0 +1,1 @@
+"""Oscar's order: written with its credits, shown, refunded."""

@@ -1,0 +1,117 @@
+"""What happens in the shop that opens training, gives credits back, changes plans."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from ...conf import settings
+from ...credits.access import granting, opening
+from ...credits.ledger.refunding import LONGEST_KEY
+from ...exceptions import IdempotencyKeyReused
+from .refunds import add_note, cancel_lines, result_texts
+
+logger = logging.getLogger("training_credits")
+
+_told: ContextVar[list[str] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def telling() -> Iterator[list[str]]:
+    """Collect what changes of status do inside the block, sentence by sentence."""
+    texts: list[str] = []
+    token = _told.set(texts)
+    try:
+        yield texts
+    finally:
+        _told.reset(token)
+
+
+def order_placed(sender: Any, *, order: Any, **kwargs: Any) -> None:
+    """Give the credits back at once that an order took which was written as declined.
+
+    Nothing has opened with it.
+    """
+    if order.status in settings.REFUND_STATUSES:
+        cancel_order(order)
+
+
+def order_saved(
+    sender: Any, *, instance: Any, created: bool, raw: bool, **kwargs: Any
+) -> None:
+    """Open what is due once an order is paid, whoever has set its status.
+
+    An order that is being written opens its training by itself.
+    """
+    if not (created or raw) and instance.status in settings.PAID_STATUSES:
+        open_due(instance)
+
+
+def order_status_changed(
+    sender: Any, *, order: Any, new_status: str, **kwargs: Any
+) -> None:
+    """Open an order's training, or give its credits back, if its new status says so.
+
+    Oscar's cascade to the lines sends no signal of theirs; if a site's does, nothing
+    is left of them here.
+    """
+    if new_status in settings.REFUND_STATUSES:
+        cancel_order(order, new_status)
+    elif new_status in settings.PAID_STATUSES:
+        open_due(order)
+
+
+def line_status_changed(
+    sender: Any, *, line: Any, new_status: str, **kwargs: Any
+) -> None:
+    """Give a line's credits back if its new status says so."""
+    if new_status in settings.REFUND_STATUSES:
+        cancel(line.order, [line], idempotency_key=f"line:{line.pk}:{new_status}")
+
+
+def range_changed(sender: Any, **kwargs: Any) -> None:
+    """Let nobody wait for the end of a plan that does not open the course any more."""
+    transaction.on_commit(granting.bring_forward, robust=True)
+
+
+def open_due(order: Any) -> None:
+    """Open what is due for an order that is paid, and say so to staff and in a note."""
+    lines = opening.open_due(order)
+    if not lines:
+        return
+    text = _("The order is paid. Opened: %(titles)s.") % {
+        "titles": ", ".join(line.title for line in lines)
+    }
+    add_note(order, text)
+    _tell([text])
+
+
+def cancel_order(order: Any, status: str | None = None) -> None:
+    lines = order.lines.select_related("settled_line")
+    cancel(order, lines, idempotency_key=f"order:{order.pk}:{status or order.status}")
+
+
+def cancel(order: Any, lines: Iterable[Any], *, idempotency_key: str) -> None:
+    lines = list(lines)
+    try:
+        outcome = cancel_lines(lines, idempotency_key=idempotency_key[:LONGEST_KEY])
+    except IdempotencyKeyReused:
+        # The status is saved; staff can still give the rest back by hand.
+        logger.warning("Order %s: credits not given back again", order.number)
+        text = _("This status gave credits back before; what is left was not touched.")
+        add_note(order, text)
+        _tell([text])
+    else:
+        _tell(result_texts(outcome, lines))
+
+
+def _tell(texts: list[str]) -> None:
+    told = _told.get()
+    if told is not None:
+        told += texts

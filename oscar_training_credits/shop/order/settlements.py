@@ -1,0 +1,209 @@
+"""How an order was paid in credits, and what its training opens.
+
+Everything that an ordinary order needs comes with its lines, which the pages that
+show an order read anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import urljoin
+
+from django.conf import settings as django_settings
+from django.db.models import (
+    Exists,
+    OuterRef,
+    Prefetch,
+    QuerySet,
+    Sum,
+    prefetch_related_objects,
+)
+from django.urls import reverse
+from django.utils import timezone
+from oscar.core.loading import get_model
+
+from ...credits.models import Place, Redemption, SettledLine
+from .. import totals
+from ..catalogue.content_links import content_links
+from ..payment.sources import source_reference
+
+JOINED = ("settled_line", "training_access__training__product", "training_due")
+
+
+@dataclass(frozen=True)
+class OrderSettlement:
+    """How an order was paid in credits, and what was left to pay in money."""
+
+    order: Any
+    lines: dict[int, SettledLine]
+    """The lines paid in credits, by the primary key of the order line."""
+    redemptions: tuple[Redemption, ...]
+
+    @property
+    def credits(self) -> int:
+        return sum(line.credits for line in self.lines.values())
+
+    @property
+    def has_shipping(self) -> bool:
+        return bool(self.order.shipping_incl_tax or self.order.shipping_address_id)
+
+    @property
+    def basket_total(self) -> str:
+        return self._in_words(self.order.basket_total_incl_tax)
+
+    @property
+    def basket_total_before_discounts(self) -> str:
+        return self._in_words(self.order.basket_total_before_discounts_incl_tax)
+
+    @property
+    def total(self) -> str:
+        return self._in_words(self.order.total_incl_tax)
+
+    @cached_property
+    def money_sources(self) -> list[Any]:
+        """The order's payment sources that are not credits."""
+        ours = {source_reference(redemption) for redemption in self.redemptions}
+        sources = self.order.sources.select_related("source_type")
+        return [source for source in sources if source.reference not in ours]
+
+    def _in_words(self, money: Any) -> str:
+        return totals.in_words(money, self.order.currency, credits=self.credits)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderContent:
+    """What one training product in an order opens."""
+
+    title: str
+    link: str
+    ends_at: datetime | None = None
+    """When access ends; None for never."""
+    places: int = 0
+    """How many places there are to hand out instead of access for the buyer."""
+    is_due: bool = False
+    """It opens when the order is paid; until then the link leads to the order."""
+
+
+def settlement_of(
+    order: Any, lines: Iterable[Any] | None = None, *, or_money: bool = False
+) -> OrderSettlement | None:
+    """Return how `order` was paid in credits; None if it was not.
+
+    With `or_money` also of an order that took no credits.
+
+    `order.lines.all()` is read on the way, once and for all. With `lines`, all the
+    order's lines as somebody has read them already, only credits are read.
+    """
+    lines = lines_of(order) if lines is None else list(lines)
+    prefetch_related_objects(lines, "settled_line")
+    settled = {line.pk: line.settled_line for line in lines if _is_settled(line)}
+    if not settled and not or_money:
+        return None
+    redemptions = (
+        Redemption.objects.select_related("code")
+        .annotate(given_back=Sum("refunds__credits"))
+        .order_by("pk")
+    )
+    prefetch_related_objects(
+        [order], Prefetch("credit_redemptions", queryset=redemptions)
+    )
+    return OrderSettlement(order, settled, tuple(order.credit_redemptions.all()))
+
+
+def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:
+    """Return what the training in `order` opens, by whatever means it was paid.
+
+    What was given back opens nothing any more; what waits for the order's payment is
+    named last. With a `domain` the links are absolute, and those of places lead to the
+    order, where they are handed out.
+    """
+    lines = lines_of(order)
+    prefetch_related_objects(lines, *JOINED[1:])
+    base = f"{django_settings.OSCAR_URL_SCHEMA}://{domain}" if domain else ""
+    several = [line for line in lines if domain and getattr(line, "has_places", False)]
+    waiting = [line for line in lines if getattr(line, "training_due", None)]
+    handed_out = [
+        _on_order(line, order, base, places=line.quantity) for line in several
+    ]
+    due = [_on_order(line, order, base, is_due=True) for line in waiting]
+    lines = [line for line in lines if _opens_content(line)]
+    if not lines:
+        return [*handed_out, *due]
+    links = content_links(line.training_access.training for line in lines)
+    return [
+        *handed_out,
+        *_opened_by(lines, links, base),
+        *due,
+    ]
+
+
+def _on_order(line: Any, order: Any, base: str, **more: Any) -> OrderContent:
+    page = reverse("customer:order", args=[order.number])
+    return OrderContent(title=line.title, link=urljoin(base, page), **more)
+
+
+def _opened_by(
+    lines: Iterable[Any], links: dict[int, str], base: str
+) -> list[OrderContent]:
+    return [
+        OrderContent(
+            title=line.title,
+            link=urljoin(base, links[line.training_access.training_id]),
+            ends_at=line.training_access.ends_at,
+        )
+        for line in lines
+    ]
+
+
+def line_credits(line: Any) -> int | None:
+    """Return the credits that an order line was paid in; None for money."""
+    return line.settled_line.credits if _is_settled(line) else None
+
+
+def credits_left(lines: Iterable[Any]) -> int:
+    """Return the credits of order lines that have not been given back."""
+    settled = [line.settled_line for line in lines if _is_settled(line)]
+    return sum(line.credits - line.credits_back for line in settled)
+
+
+def lines_of(order: Any) -> list[Any]:
+    """Return the lines of `order`, with their credits and access: one query at most."""
+    read_lines(order)
+    return list(order.lines.all())
+
+
+def read_lines(order: Any) -> None:
+    """Read the lines of `order` ahead, unless that was done before."""
+    prefetch_related_objects([order], Prefetch("lines", queryset=joined_lines()))
+
+
+def forget_lines(order: Any) -> None:
+    """Let `order.lines.all()` ask the database again."""
+    order._prefetched_objects_cache.pop("lines", None)
+
+
+def has_read_lines(order: Any) -> bool:
+    return "lines" in getattr(order, "_prefetched_objects_cache", {})
+
+
+def joined_lines() -> QuerySet[Any]:
+    """Return a queryset of order lines that brings credits and access along.
+
+    `has_places` says whether there are places to hand out.
+    """
+    lines: QuerySet[Any] = get_model("order", "Line")._default_manager.all()
+    places = Exists(Place.objects.filter(order_line=OuterRef("pk")))
+    return lines.select_related(*JOINED).annotate(has_places=places)
+
+
+def _is_settled(line: Any) -> bool:
+    return getattr(line, "settled_line", None) is not None
+
+
+def _opens_content(line: Any) -> bool:
+    access = getattr(line, "training_access", None)
+    return access is not None and not access.has_ended(timezone.now())

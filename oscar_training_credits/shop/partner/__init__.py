@@ -1,0 +1,1 @@
+"""Oscar's partner: prices in credits, availability, stock."""

@@ -1,0 +1,1 @@
+"""Oscar's payment: credits as a source, and money that was taken for nothing."""

@@ -1,0 +1,1 @@
+"""Oscar's voucher: a code that answers a voucher's questions."""

@@ -1,0 +1,144 @@
+"""The browser's Back button after log-out, with its back/forward cache on."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from oscar_training_credits import api
+from oscar_training_credits.test.factories import make_learner
+from sandbox.academy.models import CoursePage
+
+from ..support.orders import place_order
+from ..support.pages import SECRET
+from .test_both_ways import log_in
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
+
+TYPED = "ACME-TEAM-2026"
+LINK = re.compile("/training/claim/")
+KEEPS_PAGES = "--disable-back-forward-cache"  # what Playwright adds, and we take away
+WIDTHS = {"desktop": (1280, 900), "phone": (375, 800)}
+
+
+@pytest.fixture(scope="session")
+def remembering(browser_type, browser_type_launch_args):
+    """A browser that keeps the pages that were left, as people's browsers do."""
+    options = {**browser_type_launch_args, "ignore_default_args": [KEEPS_PAGES]}
+    browser = browser_type.launch(**options)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(params=WIDTHS.values(), ids=WIDTHS)
+def page(remembering, browser_context_args, request):
+    width, height = request.param
+    size = {"width": width, "height": height}
+    context = remembering.new_context(**{**browser_context_args, "viewport": size})
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def learner():
+    return make_learner(email="learner@example.com")
+
+
+def open_logged_in(page, learner, address):
+    page.goto(f"/shop/accounts/login/?next={address}")
+    log_in(page, learner)
+    page.wait_for_url(f"**{address}")
+    page.evaluate(
+        "addEventListener('pageshow', (event) => { window.isKept = event.persisted })"
+    )
+
+
+def log_out_and_go_back(page):
+    page.goto("/shop/accounts/logout/")
+    go_back(page)
+
+
+def go_back(page):
+    # Playwright's own `go_back` waits for a load that a kept page never has.
+    page.evaluate("setTimeout(() => history.back(), 0)")
+    page.wait_for_timeout(2_000)  # for a script that would load something, too
+
+
+def is_kept(page):
+    return page.evaluate("window.isKept === true")
+
+
+def everything_on(page):
+    fields = "Array.from(document.querySelectorAll('input'), (one) => one.value)"
+    return page.content() + " ".join(page.evaluate(fields))
+
+
+def test_this_browser_shows_pages_again_that_it_kept(page, learner):
+    open_logged_in(page, learner, "/shop/catalogue/")
+
+    log_out_and_go_back(page)
+
+    assert is_kept(page)
+
+
+@pytest.mark.parametrize("name", ["my training", "order"])
+def test_links_are_gone_after_log_out(page, learner, course, name):
+    order = place_order(learner, (course.product, 3))
+    address = {
+        "my training": reverse("training_credits:my-training"),
+        "order": reverse("customer:order", args=[order.number]),
+    }[name]
+    open_logged_in(page, learner, address)
+    assert LINK.search(everything_on(page))
+
+    log_out_and_go_back(page)
+
+    assert not is_kept(page)
+    assert not LINK.search(everything_on(page))
+
+
+@pytest.mark.parametrize("is_shared", [False, True], ids=["own", "shared"])
+def test_lessons_are_gone_after_log_out(page, learner, course, monkeypatch, is_shared):
+    monkeypatch.setattr(CoursePage, "is_shared", is_shared)
+    api.give_access(learner, course.training, reason="Goodwill")
+    open_logged_in(page, learner, course.url)
+    page.get_by_text(SECRET).first.wait_for()
+
+    log_out_and_go_back(page)
+
+    page.get_by_role("heading", name=course.title).first.wait_for()
+    assert SECRET not in everything_on(page)
+    assert is_kept(page) == is_shared
+
+
+@pytest.mark.parametrize("name", ["course", "basket", "enter code", "payment"])
+def test_a_typed_code_is_gone_after_log_out(page, learner, course, name):
+    page.goto(course.url)
+    page.get_by_role("button", name="Add to basket").click()
+    address = {
+        "course": f"{course.url}?purchase=open",
+        "basket": reverse("basket:summary"),
+        "enter code": reverse("training_credits:enter-code"),
+        "payment": reverse("checkout:payment-details"),
+    }[name]
+    open_logged_in(page, learner, address)
+    page.get_by_label("Enter Code").first.fill(TYPED)
+
+    log_out_and_go_back(page)
+
+    assert not is_kept(page)
+    assert TYPED not in everything_on(page)
+
+
+def test_a_visitors_course_page_is_still_kept(page, course):
+    page.goto(course.url)
+    page.evaluate(
+        "addEventListener('pageshow', (event) => { window.isKept = event.persisted })"
+    )
+    page.goto("/shop/catalogue/")
+
+    go_back(page)
+
+    assert is_kept(page)

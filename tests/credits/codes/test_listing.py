@@ -1,0 +1,194 @@
+"""Codes are found among a million, by what indexes know."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.messages import get_messages
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from oscar_training_credits.credits.codes import listing
+from oscar_training_credits.credits.codes.issuing import add_grant
+from oscar_training_credits.credits.ledger.entries import redeem_credits
+from oscar_training_credits.credits.models import CreditCode, Redemption
+from oscar_training_credits.test.factories import (
+    make_code,
+    make_issued,
+    make_learner,
+)
+
+pytestmark = pytest.mark.django_db
+
+LIST = reverse("admin:training_credits_creditcode_changelist")
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def admin():
+    client = Client()
+    client.force_login(make_learner(is_staff=True, is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def capped(monkeypatch):
+    """Lists that count to two."""
+    monkeypatch.setattr(listing.CappedPaginator, "CAP", 2)
+
+
+def spend(code: CreditCode, credits: int) -> None:
+    redemption = Redemption.objects.create(
+        code=code, state="held", order_number="1001", credits=credits
+    )
+    redeem_credits(code.grants.get(), credits, redemption=redemption, kind="hold")
+
+
+def labels(codes) -> list[str]:
+    return sorted(codes.values_list("label", flat=True))
+
+
+def shown(response) -> list[str]:
+    return [code.label for code in response.context["cl"].result_list]
+
+
+@pytest.mark.parametrize(
+    ("term", "found"),
+    [
+        pytest.param("cohort", ["ACME, spring cohort"], id="a piece of the label"),
+        pytest.param("SPRING acme", ["ACME, spring cohort"], id="words in any order"),
+        pytest.param("my77", ["Swordfish"], id="last four, in any case"),
+        pytest.param("y77", [], id="no piece of the last four"),
+        pytest.param("acme swordfish", [], id="each word must be found"),
+        pytest.param(" ", ["ACME, spring cohort", "Swordfish"], id="nothing asked"),
+    ],
+)
+def test_codes_are_found_by_label_and_last_four(term, found):
+    make_code(label="ACME, spring cohort")
+    make_issued(label="Swordfish", text="Swordfish-Academy-77")
+
+    assert labels(listing.matching(CreditCode.objects.all(), term)) == found
+
+
+def test_a_balance_counts_what_has_not_expired():
+    code = make_code(100)
+    add_grant(code, 30, expires_at=timezone.now() + HOUR)
+    codes = CreditCode.objects.all()
+
+    assert listing.with_balance(codes).get().credits_left == 130
+    later = timezone.now() + 2 * HOUR
+    assert listing.with_balance(codes, later).get().credits_left == 100
+
+
+@pytest.mark.parametrize(
+    ("credits", "found"),
+    [
+        (1, ["spent"]),
+        (2, ["one", "spent"]),
+        (10, ["nine", "one", "spent"]),
+        (100, ["nine", "one", "spent"]),
+        (101, ["hundred", "nine", "one", "spent"]),
+        (1_000, ["hundred", "nine", "one", "spent", "two grants"]),
+    ],
+)
+def test_codes_are_narrowed_to_those_that_hold_less(credits, found):
+    make_code(100, label="hundred")
+    make_code(9, label="nine")
+    make_code(1, label="one")
+    spend(make_code(12, label="spent"), 12)
+    add_grant(make_code(900, label="two grants"), 99)
+
+    assert labels(listing.holding_less(CreditCode.objects.all(), credits)) == found
+
+
+def test_a_code_whose_credits_have_expired_holds_nothing():
+    expiry = timezone.now() + HOUR
+    make_code(500, label="expired", grant_expires_at=expiry)
+    add_grant(make_code(500, label="topped up", grant_expires_at=expiry), 5)
+
+    codes = CreditCode.objects.all()
+    assert labels(listing.holding_less(codes, 1)) == []
+    assert labels(listing.holding_less(codes, 1, expiry)) == ["expired"]
+    assert labels(listing.holding_less(codes, 6, expiry)) == ["expired", "topped up"]
+
+
+@pytest.mark.parametrize("granted", [1, 9, 10, 99, 100, 999_999_999, 1_000_000_000])
+def test_the_database_counts_the_digits_of_what_remains(granted):
+    code = make_code(granted)
+    grant = code.grants.get()
+    assert grant.remaining_digits == len(str(granted))
+
+    spend(code, granted)
+
+    grant.refresh_from_db()
+    assert (grant.remaining, grant.remaining_digits) == (0, 0)
+
+
+def test_a_long_list_ends_where_it_is_not_counted_any_more(admin, capped):
+    for label in ("first", "second", "third"):
+        make_code(label=label)
+
+    response = admin.get(LIST)
+
+    cl = response.context["cl"]
+    assert cl.result_count == 2
+    assert cl.title == "The first 2 of more: search or filter to see others"
+
+
+def test_a_list_that_is_counted_whole_says_nothing_of_more(admin, capped):
+    for label in ("first", "second"):
+        make_code(label=label)
+
+    assert admin.get(LIST).context["cl"].title == "Select credit code to change"
+
+
+def test_not_all_of_a_long_list_is_changed_at_once(admin, capped):
+    codes = [make_code(), make_code(), make_code()]
+    form = {"action": "disable", "_selected_action": [codes[0].pk]}
+
+    response = admin.post(LIST, {**form, "select_across": "1"})
+
+    (message,) = get_messages(response.wsgi_request)
+    assert str(message) == "These are too many at once: select fewer."
+    assert not CreditCode.objects.filter(state="disabled").exists()
+
+
+def test_all_of_a_list_that_is_counted_whole_are_changed_at_once(admin, capped):
+    codes = [make_code(), make_code()]
+    form = {"action": "disable", "_selected_action": [codes[0].pk]}
+
+    admin.post(LIST, {**form, "select_across": "1"})
+
+    assert CreditCode.objects.filter(state="disabled").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        pytest.param("", ["last", "B", "A"], id="newest first"),
+        pytest.param("?o=7", ["A", "B", "last"], id="oldest first"),
+        pytest.param("?o=1", ["A", "B", "last"], id="by label"),
+        pytest.param("?under=1", ["B"], id="used up"),
+        pytest.param("?under=100", ["last", "B"], id="under a hundred"),
+        pytest.param("?q=last", ["last"], id="searched"),
+    ],
+)
+def test_the_list_is_sorted_and_narrowed(admin, address, found):
+    make_code(100, label="A")
+    spend(make_code(7, label="B"), 7)
+    make_code(50, label="last")
+
+    assert shown(admin.get(LIST + address)) == found
+
+
+def test_ties_are_sorted_as_an_index_has_them(admin):
+    make_code(label="ACME")
+    make_code(label="ACME")
+
+    up = admin.get(f"{LIST}?o=1").context["cl"]
+    down = admin.get(f"{LIST}?o=-1").context["cl"]
+
+    assert list(up.queryset.query.order_by) == ["label", "pk"]
+    assert list(down.queryset.query.order_by) == ["-label", "-pk"]
