@@ -13,7 +13,7 @@ from sandbox.academy.models import CoursePage
 
 from ..support.orders import place_order
 from ..support.pages import SECRET
-from .test_both_ways import log_in
+from .steps import log_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 

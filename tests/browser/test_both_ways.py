@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
 from django.core.management import call_command
 from oscar.core.loading import get_model
@@ -20,6 +18,7 @@ from oscar_training_credits.test.factories import (
 )
 
 from ..support.pages import SECRET, make_course
+from .steps import assert_accessible, log_in
 
 Order = get_model("order", "Order")
 
@@ -60,12 +59,6 @@ def course():
     return make_course(make_product("Django Foundations", "240.00"), credits=20)
 
 
-def log_in(page, user):
-    page.get_by_label("Email address").first.fill(user.email)
-    page.get_by_label("Password", exact=False).first.fill("password")
-    page.get_by_role("button", name="Log In").click()
-
-
 def assert_spent(code, learner):
     order = Order.objects.get()
     taken = LedgerEntry.objects.get(kind=LedgerEntry.Kind.REDEEM)
@@ -75,32 +68,6 @@ def assert_spent(code, learner):
     assert order.sources.get().label == "20 credits, ACME (code ending 2026)"
     assert [message.to for message in mail.outbox] == [["learner@example.com"]]
     return order
-
-
-def assert_accessible(page, part=None):
-    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag22aa"]}
-    with where_timers_run(page) as same_page:
-        results = Axe().run(same_page, context=part, options=options)
-    assert not results.response["violations"], results.generate_report()
-
-
-@contextmanager
-def where_timers_run(page):
-    """Open the page anew, with scripts but without the site's, if it has none.
-
-    Where scripts are off no timer runs, and axe would wait for one for ever.
-    """
-    if not page.evaluate("matchMedia('(scripting: none)').matches"):
-        yield page
-        return
-    context = page.context.browser.new_context(
-        viewport=page.viewport_size, storage_state=page.context.storage_state()
-    )
-    with context:
-        same_page = context.new_page()
-        same_page.route("**/*.js", lambda route: route.abort())
-        same_page.goto(page.url)
-        yield same_page
 
 
 def test_a_course_is_bought_on_its_page(page, course, code, learner):
@@ -174,8 +141,7 @@ def test_the_boxes_are_accessible(page, course, code, learner):
     page.get_by_label("Enter Code").fill(TEXT)
     page.locator("#credit-code").get_by_role("button", name="Apply").click()
     page.get_by_text("20 credits taken").wait_for()
-    results = Axe().run(page, context="#credit-code")
-    assert not results.response["violations"], results.generate_report()
+    assert_accessible(page, "#credit-code")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from oscar_training_credits.credits.models import CreditCode
 from oscar_training_credits.test.factories import make_code, make_learner, make_training
 
 from ..support.orders import place_order
-from .test_both_ways import WAYS, assert_accessible
+from .steps import assert_accessible
+from .test_both_ways import WAYS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

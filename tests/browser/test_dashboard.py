@@ -22,7 +22,8 @@ from oscar_training_credits.test.factories import (
 from ..support import granters
 from ..support.granters import granter
 from ..support.orders import place_order
-from .test_both_ways import WAYS, assert_accessible
+from .steps import assert_accessible
+from .test_both_ways import WAYS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ from oscar_training_credits.test.factories import make_learner, make_product
 
 from ..support.orders import place_order
 from ..support.pages import SECRET, make_course
-from .test_both_ways import assert_accessible, log_in
+from .steps import assert_accessible, log_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
