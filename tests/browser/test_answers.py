@@ -14,6 +14,7 @@ from oscar_training_credits.test.factories import (
 
 from ..support.pages import make_course
 from ..support.vouchers import make_voucher
+from .steps import log_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,12 +56,6 @@ def box(page):
 @pytest.fixture
 def basket_box(page):
     return page.locator("#credit-code")
-
-
-def log_in(page, user):
-    page.get_by_label("Email address").first.fill(user.email)
-    page.get_by_label("Password", exact=False).first.fill("password")
-    page.get_by_role("button", name="Log In").click()
 
 
 def open_box(page, course, learner):
