@@ -41,6 +41,7 @@ from .credits.ledger.reporting import (
     roll_forward,
     roll_forward_by,
 )
+from .credits.ledger.usage import Use, UseGrouping, use_of_credits
 from .credits.models import (
     Access,
     CodeChange,
@@ -85,6 +86,8 @@ __all__ = [
     "TakenPayment",
     "Terms",
     "TrainingProduct",
+    "Use",
+    "UseGrouping",
     "VoucherLike",
     "access_status",
     "access_statuses",
@@ -124,4 +127,5 @@ __all__ = [
     "sell_no_longer_as_training",
     "set_state",
     "training_of",
+    "use_of_credits",
 ]

@@ -87,7 +87,7 @@ def roll_forward(*, start: datetime, end: datetime) -> RollForward:
     Raises:
         ValueError: it begins after it ends, or in the future.
     """
-    end = _until_now(start, end)
+    end = until_now(start, end)
     sums = _entries(end).aggregate(**_sums(start, end))
     back = _reinstated(start, end).aggregate(credits=Sum("credits"))["credits"]
     return _row("", sums, back or 0)
@@ -104,7 +104,7 @@ def roll_forward_by(
     Raises:
         ValueError: as `roll_forward`.
     """
-    end = _until_now(start, end)
+    end = until_now(start, end)
     entries = _entries(end).annotate(key=_key(grouping)).order_by("key")
     back = _reinstated(start, end).annotate(key=_key(grouping))
     grouped = back.order_by().values("key").annotate(total=Sum("credits"))
@@ -117,7 +117,12 @@ def roll_forward_by(
     return (row for row in rows if not row.is_empty)
 
 
-def _until_now(start: datetime, end: datetime) -> datetime:
+def until_now(start: datetime, end: datetime) -> datetime:
+    """Return the end of a period, or now if that is earlier.
+
+    Raises:
+        ValueError: the period begins after it ends, or in the future.
+    """
     end = min(end, timezone.now())
     if start > end:
         raise ValueError("A period begins before it ends, and in the past.")
