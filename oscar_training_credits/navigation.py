@@ -39,6 +39,11 @@ TRAINING = {
             "access_fn": may_open,
         },
         {
+            "label": _("Use of credits"),
+            "url_name": "training_credits:code-use",
+            "access_fn": may_open,
+        },
+        {
             "label": _("Training access"),
             "url_name": "training_credits:access-list",
             "access_fn": may_open,

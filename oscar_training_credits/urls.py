@@ -7,7 +7,8 @@ from .shop.customer import place_views, views
 from .shop.dashboard.access import views as access_views
 from .shop.dashboard.codes import changes as code_changes
 from .shop.dashboard.codes import explaining as code_explaining
-from .shop.dashboard.codes import reporting as code_reporting
+from .shop.dashboard.codes import roll_forward as code_roll_forward
+from .shop.dashboard.codes import usage as code_usage
 from .shop.dashboard.codes import views as code_views
 from .shop.dashboard.deliveries import views as deliveries_views
 from .shop.direct_purchase import views as direct_purchase_views
@@ -111,8 +112,13 @@ urlpatterns = [
     ),
     path(
         "dashboard/codes/outstanding/",
-        code_reporting.RollForwardView.as_view(),
+        code_roll_forward.RollForwardView.as_view(),
         name="code-outstanding",
+    ),
+    path(
+        "dashboard/codes/use/",
+        code_usage.UseView.as_view(),
+        name="code-use",
     ),
     path(
         "dashboard/codes/<training_row:pk>/",

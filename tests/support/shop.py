@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from html import unescape
 from typing import Any
@@ -74,6 +76,12 @@ def shown_in(page: str) -> dict[str, str]:
 
 def text_of(response: Any) -> str:
     return str(response.content.decode())
+
+
+def csv_rows(response: Any) -> list[list[str]]:
+    """Return the rows of a file that was sent, the first with the headings."""
+    text = response.getvalue().decode("utf-8-sig")
+    return list(csv.reader(io.StringIO(text)))
 
 
 def words(page: str) -> str:

@@ -93,7 +93,7 @@ def _taken(grouping: UseGrouping, start: datetime, end: datetime) -> QuerySet[An
         redemption__state=Redemption.State.CAPTURED,
     )
     grouped = _grouped(lines, grouping, prefix="")
-    counts = grouped.annotate(
+    counts: QuerySet[Any, Any] = grouped.annotate(
         credits=Sum("credits"),
         orders=Count("redemption__order", distinct=True),
         learners=Count("redemption__learner", distinct=True),
@@ -108,7 +108,8 @@ def _given_back(
         refund__created_at__gte=start, refund__created_at__lt=end
     )
     grouped = _grouped(lines, grouping, prefix="redemption_line__")
-    return grouped.annotate(credits=Sum("credits")).order_by("key", "title")
+    sums: QuerySet[Any, Any] = grouped.annotate(credits=Sum("credits"))
+    return sums.order_by("key", "title")
 
 
 def _grouped(
@@ -130,4 +131,5 @@ def _grouped(
             default=title,
             output_field=CharField(),
         )
-    return lines.order_by().values(key=F(path), title=title)
+    rows: QuerySet[Any, Any] = lines.order_by().values(key=F(path), title=title)
+    return rows

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import timedelta
 
 import pytest
@@ -20,7 +18,7 @@ from oscar_training_credits.test.factories import (
 )
 
 from ...support.orders import place_order
-from ...support.shop import text_of, words
+from ...support.shop import csv_rows, text_of, words
 
 pytestmark = pytest.mark.django_db
 
@@ -49,9 +47,7 @@ def read(client, **query):
 
 
 def file_of(client, **query):
-    response = client.get(PAGE, {**query, "as": "csv"})
-    text = b"".join(response.streaming_content).decode("utf-8-sig")
-    return list(csv.reader(io.StringIO(text)))
+    return csv_rows(client.get(PAGE, {**query, "as": "csv"}))
 
 
 NUMBERS = "0 105 20 0 0 40 0 0 85"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ..mixins import PermissionMixin
@@ -14,6 +15,11 @@ class CodesMixin(PermissionMixin):
 
     permission = "view_creditcode"
     staff_only = True
+
+
+def code_url(code_id: int) -> str:
+    """Return the page of a code in the dashboard."""
+    return reverse("training_credits:code-detail", kwargs={"pk": code_id})
 
 
 def used_before() -> str:
