@@ -32,6 +32,7 @@ from .credits.codes.throttling import Requester
 from .credits.ledger.adjusting import adjust_credits, close_code
 from .credits.ledger.auditing import Finding, lapsed_holds
 from .credits.ledger.extending import extend_code
+from .credits.ledger.forecast import Forecast, forecasts
 from .credits.ledger.quoting import Quote
 from .credits.ledger.redemption import release_expired
 from .credits.ledger.refunding import Outcome, RefundReason, RefundRefusal
@@ -72,6 +73,7 @@ __all__ = [
     "CreditCode",
     "CreditGrant",
     "Finding",
+    "Forecast",
     "Grouping",
     "IssuedCode",
     "Outcome",
@@ -103,6 +105,7 @@ __all__ = [
     "extend_code",
     "find_code",
     "first_refusal",
+    "forecasts",
     "give_access",
     "has_access",
     "holdings",

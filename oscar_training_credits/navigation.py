@@ -44,6 +44,11 @@ TRAINING = {
             "access_fn": may_open,
         },
         {
+            "label": _("Outlook"),
+            "url_name": "training_credits:code-outlook",
+            "access_fn": may_open,
+        },
+        {
             "label": _("Training access"),
             "url_name": "training_credits:access-list",
             "access_fn": may_open,

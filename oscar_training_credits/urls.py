@@ -7,6 +7,7 @@ from .shop.customer import place_views, views
 from .shop.dashboard.access import views as access_views
 from .shop.dashboard.codes import changes as code_changes
 from .shop.dashboard.codes import explaining as code_explaining
+from .shop.dashboard.codes import outlook as code_outlook
 from .shop.dashboard.codes import roll_forward as code_roll_forward
 from .shop.dashboard.codes import usage as code_usage
 from .shop.dashboard.codes import views as code_views
@@ -114,6 +115,11 @@ urlpatterns = [
         "dashboard/codes/outstanding/",
         code_roll_forward.RollForwardView.as_view(),
         name="code-outstanding",
+    ),
+    path(
+        "dashboard/codes/outlook/",
+        code_outlook.OutlookView.as_view(),
+        name="code-outlook",
     ),
     path(
         "dashboard/codes/use/",

@@ -588,9 +588,12 @@ VIEWS = {
     "rotate": ("rotate_creditcode", "rotate"),
     "explain": ("explain_creditcode", "explain"),
     "outstanding": ("report_creditcode", reverse("training_credits:code-outstanding")),
+    "outlook": ("report_creditcode", reverse("training_credits:code-outlook")),
+    "use": ("report_creditcode", reverse("training_credits:code-use")),
 }
 POST_ONLY = {"find", "bulk"}
-GET_ONLY = {"list", "detail", "text", "explain", "export", "outstanding"}
+REPORTS = {"outstanding", "outlook", "use"}
+GET_ONLY = {"list", "detail", "text", "explain", "export", *REPORTS}
 ROLES = ["anonymous", "learner", "staff", "partner", "superuser", *ALL]
 
 

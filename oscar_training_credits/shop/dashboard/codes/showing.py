@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -13,10 +14,13 @@ from django.db.models import Count, Max, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from ....credits import email_domain, wording
 from ....credits.codes.finding import condition_of
+from ....credits.ledger.forecast import forecasts
 from ....credits.models import (
     CodeChange,
     CreditCode,
@@ -135,6 +139,7 @@ def facts_of(code: CreditCode) -> list[tuple[str, str]]:
         (_("Only for"), str(code.content) if code.content else ""),
         (_("For whom"), ", ".join(whom) or everybody),
         (_("How much"), ", ".join(how_much)),
+        (_("Outlook"), outlook_of(code)),
         (_("Issued"), _issued(code)),
         (_("Notes"), code.notes),
     ]
@@ -146,6 +151,33 @@ def _issued(code: CreditCode) -> str:
     if not code.created_by:
         return day
     return _("%(day)s by %(who)s") % {"day": day, "who": name_of(code.created_by)}
+
+
+def outlook_of(code: CreditCode) -> str:
+    """Return how long the credits last, in words; nothing if there are none."""
+    found = forecasts([code])[code.pk]
+    if not found.balance:
+        return ""
+    parts = [_("Nothing was redeemed lately.")]
+    if found.per_day:
+        rate = _("%(credits)s credits a day were redeemed lately.")
+        parts = [rate % {"credits": rate_text(found.per_day)}]
+    if found.lasts_until and found.per_day:
+        text = _("At that rate, nothing is left after %(day)s.")
+        parts.append(text % {"day": wording.last_day(found.lasts_until)})
+    if found.unused:
+        text = ngettext(
+            "%(n)s credit will expire unused.",
+            "%(n)s credits will expire unused.",
+            found.unused,
+        )
+        parts.append(text % {"n": found.unused})
+    return " ".join(parts)
+
+
+def rate_text(per_day: Fraction) -> str:
+    """Return credits a day with one decimal, and no 0 for what is more."""
+    return number_format(max(round(float(per_day), 1), 0.1 if per_day else 0), 1)
 
 
 def entries_of(

@@ -1,0 +1,138 @@
+"""How long the credits of codes last, if they are spent as in the last months."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+from itertools import islice
+
+from django.db.models import Q, Sum
+from django.utils import timezone
+
+from ..models import CreditCode, CreditGrant, Redemption, RedemptionLine
+
+WINDOW = timedelta(days=90)
+"""What was spent since then says how much is spent in a day."""
+SHORTEST_WINDOW = timedelta(days=7)
+"""A code that is younger is reckoned as if it were so old."""
+FARTHEST = timedelta(days=36_500)
+DAY = timedelta(days=1)
+CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Credits that end together; None if they do not end."""
+
+    credits: int
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What becomes of a code's credits if they are spent at the present rate."""
+
+    balance: int
+    per_day: Fraction
+    lasts_until: datetime | None
+    """When the last one is spent or has expired; None if not in a hundred years."""
+    unused: int
+    """How many will expire unspent, in whole credits, rounded up."""
+
+
+def forecasts(
+    codes: Iterable[CreditCode], *, at: datetime | None = None
+) -> dict[int, Forecast]:
+    """Return the outlook of each code, by its primary key. Two queries.
+
+    The rate is what was redeemed in the 90 days before and not given back, by day; for
+    a younger code, in its life, but at least in a week. Credits that are held count as
+    neither left nor redeemed.
+    """
+    at = at or timezone.now()
+    by_key = {code.pk: code for code in codes}
+    left: dict[int, list[Portion]] = defaultdict(list)
+    grants = CreditGrant.objects.filter(code__in=by_key, remaining__gt=0).order_by()
+    for code_id, credits, end in grants.values_list("code", "remaining", "expires_at"):
+        ends = [each for each in (end, by_key[code_id].expires_at) if each]
+        portion = Portion(credits, min(ends, default=None))
+        if portion.ends_at is None or portion.ends_at > at:
+            left[code_id].append(portion)
+    spent = _spent(by_key, since=at - WINDOW)
+    return {
+        pk: outlook(
+            left[pk], per_day=Fraction(spent.get(pk, 0)) / _days(code, at), at=at
+        )
+        for pk, code in by_key.items()
+    }
+
+
+def ending_within(days: int, *, at: datetime) -> Iterator[tuple[CreditCode, Forecast]]:
+    """Yield the active codes whose credits last no longer than so many days more.
+
+    Read in chunks, in the order of their keys. Those that nothing was spent of lately,
+    and that do not end by then, are not even read.
+    """
+    until = at + timedelta(days=days)
+    lately = Redemption.objects.filter(
+        state=Redemption.State.CAPTURED, created_at__gte=at - WINDOW
+    )
+    ending = CreditGrant.objects.filter(expires_at__gt=at, expires_at__lte=until)
+    codes = CreditCode.objects.filter(
+        Q(pk__in=lately.values("code"))
+        | Q(pk__in=ending.values("code"))
+        | Q(expires_at__gt=at, expires_at__lte=until),
+        state=CreditCode.State.ACTIVE,
+    )
+    rows = codes.order_by("pk").iterator(CHUNK)
+    while chunk := list(islice(rows, CHUNK)):
+        found = forecasts(chunk, at=at)
+        for code in chunk:
+            end = found[code.pk].lasts_until
+            if found[code.pk].balance and end and end <= until:
+                yield code, found[code.pk]
+
+
+def outlook(
+    portions: Iterable[Portion], *, per_day: Fraction, at: datetime
+) -> Forecast:
+    """Return what becomes of credits of which so many are spent in a day from `at` on.
+
+    What ends first is spent first, as it is when a learner buys.
+    """
+    in_order = sorted(portions, key=lambda each: (each.ends_at is None, each.ends_at))
+    whole = Forecast(sum(each.credits for each in in_order), per_day, at, 0)
+    elapsed, unused = Fraction(0), 0
+    for portion in in_order:
+        ends = None if portion.ends_at is None else (portion.ends_at - at) / DAY
+        needed = portion.credits / per_day if per_day else None
+        if needed is not None and (ends is None or elapsed + needed <= ends):
+            elapsed += needed
+        elif ends is None:
+            return replace(whole, lasts_until=None, unused=unused)
+        else:
+            days = max(Fraction(ends) - elapsed, Fraction(0))
+            unused += portion.credits - int(per_day * days)
+            elapsed += days
+    if elapsed > FARTHEST / DAY:
+        return replace(whole, lasts_until=None, unused=unused)
+    return replace(whole, lasts_until=at + float(elapsed) * DAY, unused=unused)
+
+
+def _spent(code_ids: Iterable[int], *, since: datetime) -> dict[int, int]:
+    lines = RedemptionLine.objects.filter(
+        redemption__code__in=list(code_ids),
+        redemption__state=Redemption.State.CAPTURED,
+        redemption__created_at__gte=since,
+    )
+    sums = lines.order_by().values_list("redemption__code")
+    rows = sums.annotate(taken=Sum("credits"), back=Sum("refunded"))
+    return {code_id: taken - back for code_id, taken, back in rows}
+
+
+def _days(code: CreditCode, at: datetime) -> Fraction:
+    age = min(max(at - code.created_at, SHORTEST_WINDOW), WINDOW)
+    return Fraction(age / DAY)
