@@ -39,7 +39,7 @@ TRAINING = {
             "access_fn": may_open,
         },
         {
-            "label": _("Use of credits"),
+            "label": _("Usage"),
             "url_name": "training_credits:code-use",
             "access_fn": may_open,
         },
