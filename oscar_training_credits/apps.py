@@ -26,16 +26,20 @@ class TrainingCreditsConfig(AppConfig):
         from .shop import checks as shop_checks  # noqa: F401
         from .shop import error_reports
         from .shop.catalogue import history
-        from .shop.customer.receivers import account_deleting
+        from .shop.customer import receivers as customer_receivers
         from .shop.order import receivers
+        from .signals import access_given
 
         got_request_exception.connect(
             error_reports.hide_codes, dispatch_uid="training_credits.error_reports"
         )
         pre_delete.connect(
-            account_deleting,
+            customer_receivers.account_deleting,
             sender=get_user_model(),
             dispatch_uid="training_credits.account_deleting",
+        )
+        access_given.connect(
+            customer_receivers.access_given, dispatch_uid="training_credits.access"
         )
         signals.order_placed.connect(
             receivers.order_placed, dispatch_uid="training_credits.order_placed"

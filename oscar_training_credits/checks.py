@@ -19,7 +19,7 @@ from django.db import connection
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from .conf import BUY_AGAIN, PREFIX, THROTTLE, settings
+from .conf import BUY_AGAIN, MAILS, PREFIX, THROTTLE, settings
 from .shop.loading import MIXINS
 from .shop.views_in_use import views_in_use
 
@@ -45,6 +45,7 @@ DOTTED_PATHS = (
     "CONTENT_LOCATOR",
     "CLOSED_CONTENT",
     "CLIENT_ADDRESS",
+    "LEARNER_LANGUAGE",
 )
 CREDIT_CODES = "oscar_training_credits.policies.credit_code"
 LISTS_OF_PATHS = ("CODE_RULES", "CODE_HANDLERS")
@@ -60,6 +61,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return [
         *_check_paths(),
         *_check_kinds(),
+        *_check_mails(),
         *_check_keys(),
         *_check_names(),
         *_check_holds(),
@@ -419,6 +421,17 @@ def _check_kinds() -> Iterator[CheckMessage]:
             " code that is typed; Oscar's vouchers are looked for in plain text.",
             hint=f'Write "{CREDIT_CODES}" first.',
             id="training_credits.W031",
+        )
+
+
+def _check_mails() -> Iterator[CheckMessage]:
+    chosen: Any = settings.MAILS
+    if not isinstance(chosen, (list, tuple)) or any(x not in MAILS for x in chosen):
+        yield _wrong(
+            "MAILS",
+            f"must be a list of some of {', '.join(MAILS)}",
+            "E027",
+            hint="Write a list of the mails that are sent, [] for none.",
         )
 
 

@@ -35,6 +35,12 @@ CODE_RULES = [
 ]
 """The rules that are asked where a site names none: to be extended in its settings."""
 
+ACCESS_GIVEN = "TRAINING_ACCESS_GIVEN"
+CREDITS_GIVEN_BACK = "TRAINING_CREDITS_GIVEN_BACK"
+ORDER_CANCELLED = "TRAINING_ORDER_CANCELLED"
+MAILS = [ACCESS_GIVEN, CREDITS_GIVEN_BACK, ORDER_CANCELLED]
+"""The communication events whose mails are sent by themselves."""
+
 ALWAYS, AFTER_END, NEVER = BUY_AGAIN = ("always", "after end", "never")
 
 T = TypeVar("T")
@@ -140,6 +146,18 @@ class Settings:
     def ENROLMENT_BACKEND(self) -> str | None:
         """A function that tells a learning system of access, with retries."""
         return self._get("ENROLMENT_BACKEND", None)
+
+    @property
+    def MAILS(self) -> list[str]:
+        """The communication events whose mails are sent: what is left out is off."""
+        return self._get("MAILS", MAILS)
+
+    @property
+    def LEARNER_LANGUAGE(self) -> str:
+        """A function from a user, or None, to the language of mails to them."""
+        return self._get(
+            "LEARNER_LANGUAGE", "oscar_training_credits.policies.site_language"
+        )
 
     @property
     def HOLD_MINUTES(self) -> int:

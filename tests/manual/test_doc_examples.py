@@ -6,7 +6,7 @@ import re
 import sys
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,11 +18,13 @@ from django.http import HttpResponse
 from django.template import engines
 from django.test import RequestFactory
 from django.urls import resolve, reverse
+from django.utils.translation import get_language
 from oscar.core.loading import get_class
 
 from oscar_training_credits import api, signals
 from oscar_training_credits.conf import settings as ours
 from oscar_training_credits.credits.models import CreditCode
+from oscar_training_credits.shop.communication.mails import spoken_to
 from oscar_training_credits.test.factories import (
     make_issued,
     make_learner,
@@ -183,6 +185,18 @@ def test_credits_are_called_tokens(install, settings):
     said = answer_to(make_learner(), issued.text)
 
     assert said.startswith("21 tokens available, 1 ")
+
+
+def test_mails_speak_the_language_that_the_site_says(install, settings):
+    install("reference/settings", "def chosen_language")
+    settings.TRAINING_CREDITS_LEARNER_LANGUAGE = "of_the_manual.chosen_language"
+    learner = make_learner()
+    learner.profile = SimpleNamespace(language="de")
+
+    with spoken_to(learner):
+        assert get_language() == "de"
+    with spoken_to(None):
+        assert get_language() == "en"
 
 
 def test_content_is_where_the_site_says(install, settings):

@@ -1,15 +1,50 @@
-"""What happens to training whose learner deletes their account."""
+"""What learners are told of access, and what happens to it when they leave."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 from oscar.core.loading import get_model
 
+from ...conf import ACCESS_GIVEN
 from ...credits.access.granting import lock_learners
 from ...credits.locking import for_update
-from ...credits.models import Access, CreditCode, DueAccess, Redemption
+from ...credits.models import (
+    Access,
+    AccessChange,
+    CreditCode,
+    DueAccess,
+    Redemption,
+)
+from ..catalogue.content_links import content_links
+from ..communication.mails import absolute, send_to_user
+
+
+def access_given(sender: Any, *, access: Access, **kwargs: Any) -> None:
+    """Tell a learner by mail of access that somebody on the staff gave them.
+
+    Who bought it, or claimed it, knows; and what a site's own code gives without
+    naming anybody, as for a thousand at once, is the site's to tell.
+    """
+    if access.order_line_id or access.place_id:
+        return
+    given = access.changes.filter(kind=AccessChange.Kind.GIVEN)
+    if given.filter(changed_by__isnull=False).exists():
+        send_to_user(ACCESS_GIVEN, access.learner, partial(_context, access))
+
+
+def _context(access: Access) -> dict[str, Any]:
+    """Return what the templates of the mail are given."""
+    links = content_links([access.training])
+    return {
+        "access": access,
+        "title": access.training.product.get_title(),
+        "link": absolute(links.get(access.training_id, "")),
+        "is_later": access.starts_at > timezone.now(),
+    }
 
 
 def account_deleting(sender: Any, *, instance: Any, **kwargs: Any) -> None:

@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 
 from ...conf import settings
 from ...credits.access import granting, opening
-from ...credits.ledger.refunding import LONGEST_KEY
+from ...credits.ledger.refunding import LONGEST_KEY, Outcome
 from ...exceptions import IdempotencyKeyReused
+from . import mails
 from .refunds import add_note, cancel_lines, result_texts
 
 logger = logging.getLogger("training_credits")
@@ -24,11 +25,15 @@ _told: ContextVar[list[str] | None] = ContextVar("told", default=None)
 
 @contextmanager
 def telling() -> Iterator[list[str]]:
-    """Collect what changes of status do inside the block, sentence by sentence."""
+    """Collect what changes of status do inside the block, sentence by sentence.
+
+    The customer of each order is told by one mail.
+    """
     texts: list[str] = []
     token = _told.set(texts)
     try:
-        yield texts
+        with mails.one_for_each_order():
+            yield texts
     finally:
         _told.reset(token)
 
@@ -62,7 +67,8 @@ def order_status_changed(
     is left of them here.
     """
     if new_status in settings.REFUND_STATUSES:
-        cancel_order(order, new_status)
+        if outcome := cancel_order(order, new_status):
+            mails.cancelled(order, outcome, status=new_status)
     elif new_status in settings.PAID_STATUSES:
         open_due(order)
 
@@ -72,7 +78,9 @@ def line_status_changed(
 ) -> None:
     """Give a line's credits back if its new status says so."""
     if new_status in settings.REFUND_STATUSES:
-        cancel(line.order, [line], idempotency_key=f"line:{line.pk}:{new_status}")
+        key = f"line:{line.pk}:{new_status}"
+        if outcome := cancel(line.order, [line], idempotency_key=key):
+            mails.cancelled(line.order, outcome)
 
 
 def range_changed(sender: Any, **kwargs: Any) -> None:
@@ -92,12 +100,14 @@ def open_due(order: Any) -> None:
     _tell([text])
 
 
-def cancel_order(order: Any, status: str | None = None) -> None:
+def cancel_order(order: Any, status: str | None = None) -> Outcome | None:
     lines = order.lines.select_related("settled_line")
-    cancel(order, lines, idempotency_key=f"order:{order.pk}:{status or order.status}")
+    key = f"order:{order.pk}:{status or order.status}"
+    return cancel(order, lines, idempotency_key=key)
 
 
-def cancel(order: Any, lines: Iterable[Any], *, idempotency_key: str) -> None:
+def cancel(order: Any, lines: Iterable[Any], *, idempotency_key: str) -> Outcome | None:
+    """Cancel lines, and say so to staff; return what was done, or None for nothing."""
     lines = list(lines)
     try:
         outcome = cancel_lines(lines, idempotency_key=idempotency_key[:LONGEST_KEY])
@@ -107,8 +117,9 @@ def cancel(order: Any, lines: Iterable[Any], *, idempotency_key: str) -> None:
         text = _("This status gave credits back before; what is left was not touched.")
         add_note(order, text)
         _tell([text])
-    else:
-        _tell(result_texts(outcome, lines))
+        return None
+    _tell(result_texts(outcome, lines))
+    return outcome
 
 
 def _tell(texts: list[str]) -> None:

@@ -20,6 +20,7 @@ from ...credits.models import DueAccess, Redemption, Refund, RefundLine
 from ..partner.stock import free_seats
 from ..payment import sources as payment_sources
 from ..payment.sources import source_reference
+from . import mails
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -38,7 +39,8 @@ def refund_lines(
 
     The lines are of one order, which gets a note. Credits go back to the grants that
     they came from; what has expired, by the site's policy, to a new grant on the same
-    code. Asking again with the same key and lines returns the first refunds.
+    code. Asking again with the same key and lines returns the first refunds. What is
+    done by somebody, `by`, the customer is told by mail.
 
     Raises:
         RefundRefused: a line was not paid in credits, has fewer units left, or its
@@ -52,6 +54,8 @@ def refund_lines(
     order_lines = [line for line, _quantity in lines]
     free_seats(order_lines, _units_gone(outcome), by=by)
     _record(order_lines, outcome, by)
+    if by:
+        mails.given_back(order_lines[0].order, outcome)
     return outcome
 
 
@@ -61,7 +65,8 @@ def refund_order(
 ) -> Outcome:
     """Give all credits back that are left of an order, once per `idempotency_key`.
 
-    What is refused is left out, and said in the order's note.
+    What is refused is left out, and said in the order's note. What is done by somebody,
+    `by`, the customer is told by mail.
 
     Raises:
         IdempotencyKeyReused: the key stands for another refund of the order.
@@ -71,6 +76,8 @@ def refund_order(
     outcome = refunding.refund_rest(lines, idempotency_key=idempotency_key, by=by)
     free_seats(lines, _units_gone(outcome), by=by)
     _record(lines, outcome, by)
+    if by:
+        mails.given_back(order, outcome)
     return outcome
 
 
@@ -84,7 +91,7 @@ def cancel_lines(
     """Give all credits back that are left of these lines of one order, and end access.
 
     Access that was bought with money ends too, if the site ends access at all. The
-    money is Oscar's business.
+    money is Oscar's business. No mail is sent: a change of status sends it.
 
     Raises:
         IdempotencyKeyReused: the key stands for another refund of the order.

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import DetailView, FormView
 
+from ....conf import ACCESS_GIVEN, settings
 from ....credits.access import granting
 from ....credits.models import Access, DueAccess
 from ....credits.wording import name_of
@@ -126,6 +127,14 @@ class GiveAccessView(StaffFormView):
 
     def get_initial(self) -> dict[str, Any]:
         return {name: self.request.GET.get(name, "") for name in ("email", "training")}
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        mail = (
+            _("The learner gets a mail about it.")
+            if ACCESS_GIVEN in settings.MAILS
+            else _("No mail is sent about it.")
+        )
+        return super().get_context_data(mail=mail, **kwargs)
 
     def form_valid(self, form: GiveForm) -> HttpResponse:
         asked = form.cleaned_data

@@ -10,9 +10,10 @@ from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
 
-from ....conf import settings
+from ....conf import ORDER_CANCELLED, settings
 from ....credits.ledger import refunding
 from ....credits.ledger.refunding import Plan
+from ...communication.mails import notice_about_order
 from ...order import refunds
 from ...order.settlements import JOINED
 from .refunds import LineToRefund, line_to_refund
@@ -29,6 +30,8 @@ class Cancellation:
     lines: tuple[LineToRefund, ...]
     """Those that something becomes of; without any there is nothing to ask."""
     credits: int
+    mail: str
+    """Whether the customer is told by mail."""
 
 
 def cancellation_of(order: Any, order_lines: Iterable[Any]) -> Cancellation:
@@ -38,7 +41,10 @@ def cancellation_of(order: Any, order_lines: Iterable[Any]) -> Cancellation:
     plan = refunding.plan_rest(lines)
     changes = [_change_of(line, plan) for line in lines]
     return Cancellation(
-        order, tuple(each for each in changes if each.is_change), plan.credits
+        order,
+        tuple(each for each in changes if each.is_change),
+        plan.credits,
+        notice_about_order(ORDER_CANCELLED, order),
     )
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
 from oscar.views.decorators import check_permissions
 
-from ....conf import settings
+from ....conf import CREDITS_GIVEN_BACK, settings
 from ....credits.access import places
 from ....credits.ledger import refunding
 from ....credits.ledger.refunding import Plan, RefundRefusal
@@ -25,6 +25,7 @@ from ....credits.ledger.stranding import stranding_of
 from ....credits.models import CreditCode
 from ....exceptions import IdempotencyKeyReused, RefundRefused
 from ....mixins import Extension
+from ...communication.mails import notice_about_order
 from ...order import refunds
 from ..partners import own_lines, refusal_of_lines
 
@@ -172,6 +173,7 @@ class RefundActionsMixin(Extension):
             ],
             "credits": plan.credits,
             "key": uuid4().hex,
+            "mail": notice_about_order(CREDITS_GIVEN_BACK, self.object),
         }
         template = "training_credits/dashboard_refund.html"
         return TemplateResponse(self.request, template, context)

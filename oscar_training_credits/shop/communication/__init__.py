@@ -1,0 +1,1 @@
+"""Mails of the package, sent as Oscar sends its own."""

@@ -1,0 +1,134 @@
+"""Mails by Oscar's communication events: who gets one, and sending it after commit.
+
+A site edits them as Oscar's: by templates, or by a row of the event in the dashboard.
+A row that Django's admin saved unchanged has empty templates, with which Oscar would
+send nothing and say nothing. It is read as a row that changes nothing: mails are
+turned off by the setting `TRAINING_CREDITS_MAILS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.contrib.sites.models import Site
+from django.db import transaction
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from oscar.core.loading import get_class, get_model
+
+from ...conf import settings
+from ...credits.wording import name_of
+
+Messages = dict[str, str]
+Context = Callable[[], dict[str, Any]]
+"""What the templates are given, read when the mail is written: in its language."""
+
+
+def send_to_user(event: str, user: Any, context: Context) -> None:
+    """Send a user the mail of an event, once what was done is committed.
+
+    Whoever has no address gets none, nor does anybody while the event is turned off.
+    A mail server that is down is logged, and undoes nothing.
+    """
+    if is_sent(event, address_of(user)):
+        _after_commit(_mail_user, event, user, context)
+
+
+def send_about_order(event: str, order: Any, context: Context) -> None:
+    """Send an order's customer the mail of an event, by Oscar's dispatcher of orders.
+
+    As `send_to_user` otherwise. A customer without an account gets it, too.
+    """
+    if is_sent(event, order.email):
+        _after_commit(_mail_about_order, event, order, context)
+
+
+def is_sent(event: str, address: str | None) -> bool:
+    return bool(address) and event in settings.MAILS
+
+
+def address_of(user: Any) -> str:
+    return str(getattr(user, user.get_email_field_name(), "") or "")
+
+
+def notice(event: str, *, name: str, address: str | None) -> str:
+    """Return what staff are told before they confirm: whether a mail goes out."""
+    if event not in settings.MAILS:
+        return _("No mail is sent about it.")
+    if not address:
+        text = _("No mail is sent about it: %(name)s has no e-mail address.")
+        return text % {"name": name or _("the customer")}
+    return _("A mail about it goes to %(address)s.") % {"address": address}
+
+
+def notice_about_order(event: str, order: Any) -> str:
+    return notice(event, name=name_of(order.user), address=order.email)
+
+
+def messages_of(event: str, context: dict[str, Any], dispatcher: Any) -> Messages:
+    """Return the subject and the bodies of a mail; none of them is empty by mistake."""
+    messages: Messages = dispatcher.get_messages(event, context)
+    if messages["subject"] and (messages["body"] or messages["html"]):
+        return messages
+    EventType = get_model("communication", "CommunicationEventType")
+    full = dispatcher.get_base_context(**context)
+    shipped: Messages = EventType(code=event).get_messages(full)
+    if not (messages["body"] or messages["html"]):
+        messages |= {"body": shipped["body"], "html": shipped["html"]}
+    return {**messages, "subject": messages["subject"] or shipped["subject"]}
+
+
+def status_path(order: Any) -> str:
+    """Return where the customer sees an order; empty for a shop without that page."""
+    name, known = "customer:order", {"order_number": order.number}
+    if order.user is None:
+        name = "customer:anon-order"
+        known["hash"] = order.verification_hash()
+    try:
+        return reverse(name, kwargs=known)
+    except NoReverseMatch:
+        return ""
+
+
+def absolute(address: str) -> str:
+    """Return an address as a mail needs it; one with a host stays as it is."""
+    if not address.startswith("/"):
+        return address
+    domain = Site.objects.get_current().domain
+    return f"{django_settings.OSCAR_URL_SCHEMA}://{domain}{address}"
+
+
+@contextmanager
+def spoken_to(user: Any) -> Iterator[None]:
+    """Speak to a user in their language, and in the time zone of the site."""
+    language = settings.load("LEARNER_LANGUAGE")(user)
+    with override(language), timezone.override(timezone.get_default_timezone()):
+        yield
+
+
+def _after_commit(send: Callable[..., None], *args: Any) -> None:
+    # A `partial` has no `__qualname__`, without which Django can't log what fails.
+    def send_mail() -> None:
+        send(*args)
+
+    transaction.on_commit(send_mail, robust=True)
+
+
+def _mail_user(event: str, user: Any, context: Context) -> None:
+    dispatcher = get_class("communication.utils", "Dispatcher")()
+    with spoken_to(user):
+        messages = messages_of(event, {"user": user, **context()}, dispatcher)
+        dispatcher.dispatch_user_messages(user, messages)
+
+
+def _mail_about_order(event: str, order: Any, context: Context) -> None:
+    sender = get_class("order.utils", "OrderDispatcher")()
+    with spoken_to(order.user):
+        known = {"order": order, "user": order.user, "status_path": status_path(order)}
+        messages = messages_of(event, {**known, **context()}, sender.dispatcher)
+        sender.dispatch_order_messages(order, messages, event)
