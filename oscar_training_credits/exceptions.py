@@ -30,6 +30,10 @@ class CodeClosed(TrainingCreditsError):
     """A code is closed for good, and takes no change of this kind."""
 
 
+class NotMailed(TrainingCreditsError):
+    """The mail server did not take a mail that the caller wants to know of."""
+
+
 class LedgerIsAppendOnly(TrainingCreditsError):
     """Somebody tried to change or delete a ledger entry."""
 

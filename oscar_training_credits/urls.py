@@ -7,6 +7,7 @@ from .shop.customer import place_views, views
 from .shop.dashboard.access import views as access_views
 from .shop.dashboard.codes import changes as code_changes
 from .shop.dashboard.codes import explaining as code_explaining
+from .shop.dashboard.codes import handing_out as code_handing_out
 from .shop.dashboard.codes import outlook as code_outlook
 from .shop.dashboard.codes import roll_forward as code_roll_forward
 from .shop.dashboard.codes import usage as code_usage
@@ -133,7 +134,7 @@ urlpatterns = [
     ),
     path(
         "dashboard/codes/<training_row:pk>/text/",
-        code_views.CodeTextView.as_view(),
+        code_handing_out.CodeTextView.as_view(),
         name="code-text",
     ),
     path(

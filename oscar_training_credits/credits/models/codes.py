@@ -411,6 +411,7 @@ class CodeChange(models.Model):
         CLOSED = "closed", _("Closed")
         ROTATED = "rotated", _("New text")
         EDITED = "edited", _("Edited")
+        MAILED = "mailed", _("Mailed")
 
     class Reason(models.TextChoices):
         MISTAKE = "mistake", _("A mistake is put right")

@@ -593,7 +593,7 @@ VIEWS = {
 }
 POST_ONLY = {"find", "bulk"}
 REPORTS = {"outstanding", "outlook", "use"}
-GET_ONLY = {"list", "detail", "text", "explain", "export", *REPORTS}
+GET_ONLY = {"list", "detail", "explain", "export", *REPORTS}
 ROLES = ["anonymous", "learner", "staff", "partner", "superuser", *ALL]
 
 

@@ -340,7 +340,11 @@ def change_rows(code: CreditCode, most: int) -> Iterator[ChangeRow]:
 
 
 def _name_of_field(name: str) -> str:
-    own = {"grant": _("credits left"), "access": _("accesses and places extended")}
+    own = {
+        "grant": _("credits left"),
+        "access": _("accesses and places extended"),
+        "mailed_to": _("to"),
+    }
     if name in own:
         return own[name]
     return str(CreditCode._meta.get_field(name).verbose_name)  # type: ignore[union-attr]

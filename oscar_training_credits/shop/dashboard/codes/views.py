@@ -22,7 +22,7 @@ from django.views.decorators.debug import (
     sensitive_post_parameters,
     sensitive_variables,
 )
-from django.views.generic import DetailView, FormView, TemplateView, View
+from django.views.generic import DetailView, FormView, View
 
 from ....converters import number_in
 from ....credits.codes import code_text, listing
@@ -145,24 +145,6 @@ class CreateCodeView(CodesMixin, FormView):  # type: ignore[type-arg]
             return self.form_invalid(form)
         response = redirect("training_credits:code-text", pk=issued.code.pk)
         new_text.carry(self.request, response, issued.code.pk, issued.text)
-        return response
-
-
-@method_decorator(never_cache, name="dispatch")
-class CodeTextView(CodesMixin, TemplateView):
-    """Shows the text of a new code, once."""
-
-    request: Any
-    takes_code = True
-    template_name = "training_credits/dashboard_code_text.html"
-
-    @sensitive_variables()
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        code = get_object_or_404(CreditCode, pk=self.kwargs["pk"])
-        text = new_text.take(request, code.pk)
-        context = self.get_context_data(code=code, text=text)
-        response = self.render_to_response(context)
-        new_text.forget(response, code.pk)
         return response
 
 

@@ -1,0 +1,90 @@
+"""The text of a code, mailed to the person whom it is for.
+
+The text is in the mail and nowhere else: Oscar keeps what it mails to users, so it is
+sent as a message to an address, of which Oscar keeps nothing, whosever that is.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_variables
+from oscar.core.loading import get_class
+
+from ...credits.codes import code_text, history
+from ...credits.models import CodeChange, CreditCode
+from ...exceptions import NotMailed
+from .mails import absolute, messages_of, spoken_to
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+logger = logging.getLogger("training_credits")
+
+EVENT = "TRAINING_CREDIT_CODE"
+MAILED = CodeChange.Kind.MAILED
+
+
+@sensitive_variables("text")
+def mail_code(
+    code: CreditCode,
+    text: str,
+    *,
+    address: str,
+    idempotency_key: str,
+    by: AbstractBaseUser | None = None,
+) -> CodeChange:
+    """Mail a code's text to an address, once for each key, and keep that on record.
+
+    Raises:
+        NotMailed: the mail server did not take it; nothing is on record.
+        IdempotencyKeyReused: the key stands for another code, or another change.
+        ValueError: it is not the text of this code, or not any more.
+    """
+    if code.digest not in code_text.digests(text):
+        raise ValueError("This is not the text of the code.")
+    record: history.Record = {"by": by, "idempotency_key": idempotency_key}
+    if earlier := history.done_before(MAILED, record, code=code):
+        return earlier
+    # No decorator: its frame would show the text in an error report.
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                details = [("mailed_to", "", address)]
+                change = history.keep(code, MAILED, record, details=details)
+        except IntegrityError:
+            # The second of two clicks has waited for the first.
+            if earlier := history.done_before(MAILED, record, code=code):
+                return earlier
+            raise
+        _send(code, text, address)
+    return change
+
+
+@sensitive_variables()
+def _send(code: CreditCode, text: str, address: str) -> None:
+    dispatcher = get_class("communication.utils", "Dispatcher")()
+    context = {
+        "code": code,
+        "text": text,
+        "credits": code.balance(),
+        "link": absolute(reverse("training_credits:enter-code")),
+    }
+    with spoken_to(_owner_of(address)):
+        messages = messages_of(EVENT, context, dispatcher)
+        try:
+            dispatcher.dispatch_direct_messages(address, messages)
+        except Exception as error:
+            # A mail backend may raise anything, and this page alone has the text.
+            logger.exception("Code %s was not mailed", code.pk)
+            raise NotMailed(address) from error
+
+
+def _owner_of(address: str) -> Any:
+    User = get_user_model()
+    field = User.get_email_field_name()
+    return User._default_manager.filter(**{f"{field}__iexact": address}).first()
