@@ -41,6 +41,7 @@ from .credits.ledger.reporting import (
     RollForward,
     roll_forward,
     roll_forward_by,
+    roll_forward_money,
 )
 from .credits.ledger.usage import Use, UseGrouping, use_of_credits
 from .credits.models import (
@@ -51,7 +52,7 @@ from .credits.models import (
     TakenPayment,
     TrainingProduct,
 )
-from .credits.terms import Terms
+from .credits.terms import Paid, Terms
 from .shop.basket.quotes import quote_of
 from .shop.catalogue.training import (
     sell_as_training,
@@ -77,6 +78,7 @@ __all__ = [
     "Grouping",
     "IssuedCode",
     "Outcome",
+    "Paid",
     "Purchase",
     "Quote",
     "Reason",
@@ -125,6 +127,7 @@ __all__ = [
     "resolve_lost_payments",
     "roll_forward",
     "roll_forward_by",
+    "roll_forward_money",
     "rotate_code",
     "sell_as_training",
     "sell_no_longer_as_training",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from django.core.exceptions import ValidationError
@@ -21,6 +23,33 @@ MOST_CREDITS = 1_000_000
 MOST_GRANTED = 1_000_000_000
 """The most credits in one grant."""
 LONGEST_ACCESS = 36_500
+LONGEST_CURRENCY = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """The money that a customer pays for a grant, without tax.
+
+    Raises:
+        ValueError: the amount is negative, has more than two decimals or more than ten
+            digits before them, or there is no currency.
+    """
+
+    amount: Decimal
+    currency: str
+    """As Oscar names it, such as “GBP”."""
+
+    def __post_init__(self) -> None:
+        cents = self.amount * 100
+        if not (self.amount.is_finite() and 0 <= cents < 10**12 and cents % 1 == 0):
+            raise ValueError("Credits are sold for an amount with two decimals.")
+        if not 1 <= len(self.currency) <= LONGEST_CURRENCY:
+            raise ValueError("Money has a currency.")
+
+
+def to_cents(amount: Fraction | int) -> Decimal:
+    """Return an amount with two decimals, half a cent to the even one."""
+    return Decimal(round(amount * 100)).scaleb(-2)
 
 
 class ProductKind(models.TextChoices):

@@ -18,7 +18,7 @@ from .. import email_domain
 from ..isolation import own_transaction
 from ..ledger import entries
 from ..models import AppliedCode, CodeChange, CreditCode, CreditGrant
-from ..terms import MOST_GRANTED, refuse_far_away
+from ..terms import MOST_GRANTED, Paid, refuse_far_away
 from . import bulk, code_text, history
 from .ends import reinstating
 from .history import Record
@@ -73,6 +73,7 @@ def issue_code(
     origin: str = CreditGrant.Origin.SALE,
     note: str = "",
     grant_expires_at: datetime | None = None,
+    paid: Paid | None = None,
     reference: str = "",
     holder: str = "",
     notes: str = "",
@@ -82,7 +83,8 @@ def issue_code(
 ) -> IssuedCode:
     """Make a code with a first grant of `credits` whole credits.
 
-    `text` is chosen by the caller, else generated; `content` is an Oscar `Range`.
+    `text` is chosen by the caller, else generated; `content` is an Oscar `Range`;
+    `paid` is what the customer pays for the credits, if it is known.
     `restrictions` are named as the code's fields. Made once per `idempotency_key`, of
     64 characters at most: again, it returns the first code.
 
@@ -120,6 +122,7 @@ def issue_code(
         origin=origin,
         note=note,
         expires_at=grant_expires_at,
+        paid=paid,
         created_by=by,
     )
     # No decorator: its frame would show the text in an error report.
@@ -164,12 +167,14 @@ def add_grant(
     origin: str = CreditGrant.Origin.SALE,
     note: str = "",
     expires_at: datetime | None = None,
+    paid: Paid | None = None,
     by: AbstractBaseUser | None = None,
     reason: str = "",
     idempotency_key: str | None = None,
 ) -> CreditGrant:
     """Put `credits` whole credits on `code`, with an expiry of their own.
 
+    `paid` is what the customer pays for them, if it is known.
     Put there once per `idempotency_key`, of 64 characters at most: again, it returns
     the first grant. `reason` is a `CodeChange.Reason`.
 
@@ -191,6 +196,7 @@ def add_grant(
         kind=CodeChange.Kind.TOPPED_UP,
         origin=origin,
         expires_at=expires_at,
+        paid=paid,
         record=record,
     )
 
@@ -203,6 +209,7 @@ def put_credits(
     origin: str,
     expires_at: datetime | None,
     record: Record,
+    paid: Paid | None = None,
 ) -> CreditGrant:
     """Put credits on a code by a change of this kind: see `add_grant`."""
     grant = _new_grant(
@@ -211,6 +218,7 @@ def put_credits(
         origin=origin,
         note=record.get("note", ""),
         expires_at=expires_at,
+        paid=paid,
         created_by=record.get("by"),
     )
     with own_transaction():
@@ -462,7 +470,9 @@ class _Audience:
         )
 
 
-def _new_grant(code: CreditCode, credits: int, **terms: Any) -> CreditGrant:
+def _new_grant(
+    code: CreditCode, credits: int, *, paid: Paid | None = None, **terms: Any
+) -> CreditGrant:
     if not 1 <= credits <= MOST_GRANTED:
         raise ValueError(f"A grant has 1 to {MOST_GRANTED} credits.")
     refuse_far_away(terms.get("expires_at"))
@@ -470,6 +480,8 @@ def _new_grant(code: CreditCode, credits: int, **terms: Any) -> CreditGrant:
         code=code,
         credits=credits,
         remaining=credits,
+        paid_amount=paid.amount if paid else None,
+        paid_currency=paid.currency if paid else "",
         **terms,
     )
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ from ..models import (
     RefundLine,
     SettledLine,
 )
+from ..terms import Paid, to_cents
 from . import entries
 from .redemption import lock_codes
 
@@ -428,14 +430,47 @@ def _put_credits(
     for grant_id, credits in sorted(by_grant.items()):
         entries.refund_credits(grants[grant_id], credits, refund=refund)
     if lapsed:
-        renewed = _renew(lapsed, code, refund)
-        destinations |= {portion.line.pk: renewed for portion in lapsed}
+        until = _grace_end(refund.created_at)
+        _keep_usable(code, until)
+        for currency, portions_in_it in _by_currency(lapsed, grants).items():
+            paid = _paid_for(portions_in_it, grants, currency)
+            renewed = _renew(portions_in_it, code, refund, until=until, paid=paid)
+            destinations |= {portion.line.pk: renewed for portion in portions_in_it}
     return destinations
 
 
-def _renew(lapsed: list[Portion], code: CreditCode, refund: Refund) -> CreditGrant:
-    until = _grace_end(refund.created_at)
-    _keep_usable(code, until)
+def _by_currency(
+    portions: Iterable[Portion], grants: Mapping[int, CreditGrant]
+) -> dict[str, list[Portion]]:
+    """Return portions by the currency that they were sold in; "" for none."""
+    found: dict[str, list[Portion]] = defaultdict(list)
+    for portion in portions:
+        found[grants[portion.line.grant_id].paid_currency].append(portion)
+    return found
+
+
+def _paid_for(
+    portions: Iterable[Portion], grants: Mapping[int, CreditGrant], currency: str
+) -> Paid | None:
+    """Return what was paid for these portions of grants, to the cent."""
+    if not currency:
+        return None
+    pairs = [(grants[portion.line.grant_id], portion.credits) for portion in portions]
+    amount = sum(
+        Fraction(grant.paid_amount or 0) * credits / grant.credits
+        for grant, credits in pairs
+    )
+    return Paid(to_cents(amount), currency)
+
+
+def _renew(
+    lapsed: list[Portion],
+    code: CreditCode,
+    refund: Refund,
+    *,
+    until: datetime,
+    paid: Paid | None,
+) -> CreditGrant:
     note = _("Given back from order %(number)s after they had expired") % {
         "number": refund.redemption.order_number
     }
@@ -444,6 +479,8 @@ def _renew(lapsed: list[Portion], code: CreditCode, refund: Refund) -> CreditGra
         credits=sum(portion.credits for portion in lapsed),
         origin=CreditGrant.Origin.ADJUSTMENT,
         note=note[:NOTE_LENGTH],
+        paid_amount=paid.amount if paid else None,
+        paid_currency=paid.currency if paid else "",
         expires_at=until,
         created_at=refund.created_at,
         created_by_id=refund.created_by_id,

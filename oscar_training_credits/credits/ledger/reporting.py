@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
-from typing import Any
+from fractions import Fraction
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Generic, TypeVar
 
 from django.db.models import Case, CharField, F, Q, QuerySet, Sum, Value, When
 from django.utils import timezone
 
 from ..models import CreditGrant, LedgerEntry, Reinstatement
+from ..terms import to_cents
 
+N = TypeVar("N", int, Decimal)
 CHUNK = 1_000
 Kind, Origin = LedgerEntry.Kind, CreditGrant.Origin
 
@@ -31,30 +38,32 @@ PAID, GOODWILL, ADJUSTMENT = "paid", "goodwill", "adjustment"
 
 
 @dataclass(frozen=True, slots=True)
-class RollForward:
-    """What became of credits in a period, in whole credits.
+class RollForward(Generic[N]):
+    """What became of credits in a period: in whole credits, or what they were sold for.
 
     `opening`, and all that follows but for `adjusted` in its own sign, sum up to
-    `closing`.
+    `closing`, which the next period opens with.
     """
 
     key: Any
     """Of what: the code's primary key, a holder, a reference, or an origin."""
-    opening: int
-    granted: int
-    redeemed: int
-    refunded: int
-    adjusted: int
+    opening: N
+    granted: N
+    redeemed: N
+    refunded: N
+    adjusted: N
     """Positive when staff have added more than they took."""
-    lapsed: int
+    lapsed: N
     """What was left on codes that were closed."""
-    expired: int
+    expired: N
     """What expired unused."""
-    reinstated: int
+    reinstated: N
     """What had expired, and was made valid again by a later end."""
+    currency: str = ""
+    """Of the amounts; empty where they are credits."""
 
     @property
-    def closing(self) -> int:
+    def closing(self) -> N:
         added = self.granted + self.refunded + self.adjusted + self.reinstated
         return self.opening + added - self.redeemed - self.lapsed - self.expired
 
@@ -79,7 +88,7 @@ NUMBERS = (
 MOVEMENTS = ("granted", "redeemed", "refunded", "adjusted", "lapsed")
 
 
-def roll_forward(*, start: datetime, end: datetime) -> RollForward:
+def roll_forward(*, start: datetime, end: datetime) -> RollForward[int]:
     """Return what became of all credits from `start` on and before `end`.
 
     Two queries. A period that has not ended is reckoned until now.
@@ -95,7 +104,7 @@ def roll_forward(*, start: datetime, end: datetime) -> RollForward:
 
 def roll_forward_by(
     grouping: Grouping, *, start: datetime, end: datetime
-) -> Iterator[RollForward]:
+) -> Iterator[RollForward[int]]:
     """Yield the same for each code, holder, reference or origin, in their order.
 
     Two queries, read in chunks; groups of which nothing was there are left out. Names
@@ -115,6 +124,57 @@ def roll_forward_by(
         for each in sums.iterator(CHUNK)
     )
     return (row for row in rows if not row.is_empty)
+
+
+def roll_forward_money(
+    *, start: datetime, end: datetime, grouping: Grouping | None = None
+) -> Iterator[RollForward[Decimal]]:
+    """Yield the same in the money that credits were sold for, for each currency.
+
+    Credits are worth an equal part of what their grant was sold for; those of which
+    that is not on record, goodwill and adjustments are left out. Sums since the
+    beginning are exact, and rounded to cents once, so that the numbers of a period add
+    up and it opens with what the one before closed with. Without a grouping the key is
+    empty. Two queries, read in chunks.
+
+    Raises:
+        ValueError: as `roll_forward`.
+    """
+    end = until_now(start, end)
+    key: Any = _key(grouping) if grouping else Value("")
+    price = {
+        "currency": F("grant__paid_currency"),
+        "paid": F("grant__paid_amount"),
+        "of": F("grant__credits"),
+    }
+    in_order = ("key", "currency", "paid", "of")
+    entries = _entries(end).filter(grant__paid_amount__gt=0).annotate(key=key, **price)
+    sums = entries.order_by(*in_order).values(*in_order).annotate(**_sums(start, end))
+    back = _reinstated(start, end).filter(grant__paid_amount__gt=0)
+    back = back.annotate(key=key, **price).order_by()
+    reinstated: dict[Any, Fraction] = defaultdict(Fraction)
+    for each in back.values(*in_order).annotate(total=Sum("credits")):
+        worth = Fraction(each["paid"]) * each["total"] / each["of"]
+        reinstated[each["key"], each["currency"]] += worth
+    of = itemgetter("key", "currency")
+    rows = (
+        _money_row(key, currency, alike, reinstated[key, currency])
+        for (key, currency), alike in groupby(sums.iterator(CHUNK), of)
+    )
+    return (row for row in rows if not row.is_empty)
+
+
+def _money_row(
+    key: Any, currency: str, alike: Iterable[Mapping[str, Any]], reinstated: Fraction
+) -> RollForward[Decimal]:
+    """Add up the sums of grants that were sold for different prices."""
+    worth: dict[str, Fraction] = defaultdict(Fraction)
+    for sums in alike:
+        price = Fraction(sums["paid"]) / sums["of"]
+        for name in sums.keys() - {"key", "currency", "paid", "of"}:
+            worth[name] += price * sums[name]
+    in_cents = {name: to_cents(amount) for name, amount in worth.items()}
+    return replace(_row(key, in_cents, to_cents(reinstated)), currency=currency)
 
 
 def until_now(start: datetime, end: datetime) -> datetime:
@@ -193,7 +253,7 @@ def _dead(moment: datetime) -> Q:
     )
 
 
-def _row(key: Any, sums: Mapping[str, Any], reinstated: int) -> RollForward:
+def _row(key: Any, sums: Mapping[str, Any], reinstated: N) -> RollForward[N]:
     moved = {
         name: sums[f"{name}_after"] - sums[f"{name}_before"]
         for name in (*MOVEMENTS, "cleared", "dead")

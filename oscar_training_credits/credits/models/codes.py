@@ -355,6 +355,19 @@ class CreditGrant(ServiceColumns):
         _("origin"), max_length=10, choices=Origin.choices, default=Origin.SALE
     )
     note = models.CharField(_("note"), max_length=200, blank=True)
+    paid_amount = models.DecimalField(
+        _("sold for"),
+        max_digits=12,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_(
+            "What the customer pays for all of them, without tax. Leave it empty if it"
+            " is not known, or for a present."
+        ),
+    )
+    paid_currency = models.CharField(_("currency"), max_length=12, blank=True)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     created_by = models.ForeignKey(
@@ -385,6 +398,11 @@ class CreditGrant(ServiceColumns):
             ),
             models.CheckConstraint(
                 name="training_credits_grant_not_empty", condition=Q(credits__gte=1)
+            ),
+            models.CheckConstraint(
+                name="training_credits_grant_paid_in_a_currency",
+                condition=Q(paid_amount=None, paid_currency="")
+                | Q(paid_amount__gte=0) & ~Q(paid_currency=""),
             ),
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -43,7 +44,7 @@ def _cell(value: Any) -> Any:
         return ""
     if hasattr(value, "isoformat"):
         return timezone.localtime(value).isoformat(" ", "minutes")
-    if isinstance(value, int):
+    if isinstance(value, (int, Decimal)):
         return value
     text = str(value)
     return f"'{text}" if text.startswith(RISKY) else text

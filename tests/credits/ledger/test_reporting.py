@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from datetime import timezone as zones
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +15,7 @@ from django.contrib import admin
 from oscar_training_credits import api
 from oscar_training_credits.credits.codes.issuing import edit_code
 from oscar_training_credits.credits.ledger import redemption
-from oscar_training_credits.credits.ledger.reporting import Grouping
+from oscar_training_credits.credits.ledger.reporting import NUMBERS, Grouping
 from oscar_training_credits.credits.models import CreditCode
 from oscar_training_credits.test.factories import (
     make_basket,
@@ -328,3 +329,126 @@ def test_groups_cost_as_many_queries_however_many_they_are(
 
     with on(MAY), django_assert_num_queries(2):
         assert len(list(api.roll_forward_by(Grouping.CODE, start=MARCH, end=MAY))) == 5
+
+
+# In money
+
+
+def in_money(start: datetime, end: datetime, grouping: Grouping | None = None):
+    """Return what is not 0 in the money of a period, by key and currency."""
+    with on(MAY + 99 * DAY):
+        rows = list(api.roll_forward_money(start=start, end=end, grouping=grouping))
+    return {
+        (row.key, row.currency): {
+            name: str(getattr(row, name))
+            for name in (*NUMBERS, "closing")
+            if getattr(row, name)
+        }
+        for row in rows
+    }
+
+
+def pounds(amount: str) -> api.Paid:
+    return api.Paid(Decimal(amount), "GBP")
+
+
+def test_credits_are_worth_their_part_of_what_they_were_sold_for():
+    code = make_code(100, text=TEXT, paid=pounds("1000.00"))
+    make_code(50)  # nobody knows for how much
+    order = spend(30)
+    api.adjust_credits(code, -5, reason="mistake")
+    with on(APRIL + DAY):
+        api.refund_order(order, idempotency_key="call 1")
+        api.add_grant(code, 50, paid=pounds("250.00"))
+        api.close_code(code, reason="ended")
+
+    assert in_money(MARCH, APRIL) == {
+        ("", "GBP"): {
+            "granted": "1000.00",
+            "redeemed": "300.00",
+            "adjusted": "-50.00",
+            "closing": "650.00",
+        }
+    }
+    assert in_money(APRIL, MAY) == {
+        ("", "GBP"): {
+            "opening": "650.00",
+            "refunded": "300.00",
+            "granted": "250.00",
+            "lapsed": "1200.00",
+        }
+    }
+
+
+def test_what_expires_unused_is_breakage():
+    make_code(3, paid=pounds("10.00"), grant_expires_at=APRIL + DAY)
+
+    assert in_money(APRIL, MAY) == {
+        ("", "GBP"): {"opening": "10.00", "expired": "10.00"}
+    }
+
+
+def test_cents_add_up_and_none_is_lost():
+    make_code(3, text=TEXT, paid=pounds("10.00"))
+    for day in (0, 31, 62):
+        with on(MARCH + timedelta(days=day + 10)):
+            spend(1)
+
+    months = [
+        in_money(MARCH, APRIL),
+        in_money(APRIL, MAY),
+        in_money(MAY, MAY + 31 * DAY),
+    ]
+    redeemed = [month["", "GBP"]["redeemed"] for month in months]
+
+    assert redeemed == ["3.33", "3.34", "3.33"]
+    assert [month["", "GBP"].get("closing") for month in months] == [
+        "6.67",
+        "3.33",
+        None,
+    ]
+
+
+def test_each_currency_and_group_has_its_own():
+    acme = make_code(10, paid=pounds("100.00"), holder="ACME")
+    api.add_grant(acme, 10, paid=api.Paid(Decimal("90.00"), "EUR"))
+    make_code(10, paid=pounds("50.00"), origin="import")
+
+    closing = {
+        key: numbers["closing"]
+        for key, numbers in in_money(MARCH, APRIL, Grouping.HOLDER).items()
+    }
+    assert closing == {
+        ("", "GBP"): "50.00",
+        ("ACME", "EUR"): "90.00",
+        ("ACME", "GBP"): "100.00",
+    }
+    assert in_money(MARCH, APRIL, Grouping.ORIGIN).keys() == {
+        ("paid", "EUR"),
+        ("paid", "GBP"),
+    }
+
+
+def test_credits_that_come_back_after_their_end_keep_what_was_paid(settings):
+    settings.TRAINING_CREDITS_REFUND_GRACE_DAYS = 30
+    code = make_code(
+        3, text=TEXT, paid=pounds("10.00"), grant_expires_at=MARCH + 20 * DAY
+    )
+    order = spend(2)
+    with on(APRIL + DAY):
+        api.refund_order(order, idempotency_key="call 1")
+
+    renewed = code.grants.latest("pk")
+    assert (renewed.credits, renewed.paid_amount) == (2, Decimal("6.67"))
+    assert in_money(APRIL, APRIL + 9 * DAY) == {
+        ("", "GBP"): {"refunded": "6.67", "closing": "6.67"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [("-0.01", "GBP"), ("1.001", "GBP"), ("NaN", "GBP"), ("1e11", "GBP"), ("1", "")],
+)
+def test_what_is_no_price_is_refused(amount, currency):
+    with pytest.raises(ValueError, match=r"sold for|currency"):
+        api.Paid(Decimal(amount), currency)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 import time_machine
@@ -111,3 +112,69 @@ def test_what_is_no_period_is_said_at_its_field(admin_client, code, query):
 
         assert response.status_code == 200
         assert response.context["form"].errors
+
+
+def test_in_the_money_that_credits_were_sold_for(admin_client, code):
+    api.add_grant(code, 10, paid=api.Paid(Decimal("99.90"), "GBP"))
+
+    page = read(admin_client, unit="money", by="holder")
+
+    sums = "£0.00 £99.90 £0.00 £0.00 £0.00 £0.00 £0.00 £0.00 £99.90"
+    assert f"Outstanding after {sums}" in page
+    assert f"ACME Ltd {sums}" in page
+    headings, row = file_of(admin_client, unit="money", by="holder")
+    assert headings[:2] == ["Holder", "Currency"]
+    assert row[:2] + row[-1:] == ["ACME Ltd", "GBP", "99.90"]
+
+
+def test_an_amount_below_zero_is_a_number_in_the_file(admin_client):
+    code = make_code(10, paid=api.Paid(Decimal("100"), "GBP"))
+    api.adjust_credits(code, -3, reason="mistake")
+
+    headings, row = file_of(admin_client, unit="money")
+
+    assert row[headings.index("Adjusted")] == "-30.00"
+
+
+def test_no_price_is_on_record(admin_client, code):
+    assert "The price of no credits is on record." in read(admin_client, unit="money")
+
+
+def test_what_credits_are_sold_for_is_entered_where_they_are_issued(admin_client):
+    new = reverse("training_credits:code-create")
+    form = admin_client.get(new)
+    assert "Sold for (GBP)" in text_of(form)
+    filled = form.context["form"]
+    admin_client.post(
+        new,
+        {
+            "label": "ACME",
+            "credits": "100",
+            "origin": "sale",
+            "paid": "1000",
+            "key": filled["key"].value(),
+            "generated": filled["generated"].value(),
+        },
+    )
+    code = CreditCode.objects.get()
+    top_up = reverse("training_credits:code-top-up", args=[code.pk])
+    key = admin_client.get(top_up).context["form"]["key"].value()
+    admin_client.post(
+        top_up, {"credits": "5", "origin": "sale", "paid": "40.50", "key": key}
+    )
+
+    paid = code.grants.order_by("pk").values_list("paid_amount", "paid_currency")
+    assert list(paid) == [(Decimal("1000.00"), "GBP"), (Decimal("40.50"), "GBP")]
+
+
+@pytest.mark.parametrize("amount", ["-1", "1.001", "much", "1e99"])
+def test_what_is_no_amount_is_refused_at_its_field(admin_client, code, amount):
+    top_up = reverse("training_credits:code-top-up", args=[code.pk])
+    key = admin_client.get(top_up).context["form"]["key"].value()
+
+    response = admin_client.post(
+        top_up, {"credits": "5", "origin": "sale", "paid": amount, "key": key}
+    )
+
+    assert response.context["form"].errors.keys() == {"paid"}
+    assert code.grants.count() == 2

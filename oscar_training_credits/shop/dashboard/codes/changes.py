@@ -158,6 +158,7 @@ class TopUpView(ChangeCodeView):
             origin=asked["origin"],
             note=asked["note"],
             expires_at=end_of(asked["last_day"]) if asked["last_day"] else None,
+            paid=asked["paid"],
             by=self.request.user,
             idempotency_key=form.idempotency_key,
         )

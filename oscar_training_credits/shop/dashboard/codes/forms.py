@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
@@ -25,6 +26,7 @@ from ....credits.models import CodeChange, CreditCode, CreditGrant
 from ....credits.models.codes import CreditCodeQuerySet
 from ....credits.terms import (
     MOST_GRANTED,
+    Paid,
     end_of,
     far_away_text,
     is_far_away,
@@ -142,6 +144,41 @@ def credits_field(**options: Any) -> forms.IntegerField:
     )
 
 
+class PaidField(forms.DecimalField):
+    """What credits are sold for, in the shop's currency; cleaned to `Paid` or None."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            min_value=0,
+            max_digits=12,
+            decimal_places=2,
+            required=False,
+            **{
+                "label": gettext_lazy("Sold for"),
+                "help_text": gettext_lazy(
+                    "What the customer pays for all of them, without tax. Leave it"
+                    " empty if you do not know, or if they are a present."
+                ),
+                **options,
+            },
+        )
+
+    def get_bound_field(self, form: Any, field_name: str) -> Any:
+        bound = super().get_bound_field(form, field_name)
+        text = _("%(label)s (%(currency)s)")
+        bound.label = text % {
+            "label": bound.label,
+            "currency": settings.OSCAR_DEFAULT_CURRENCY,
+        }
+        return bound
+
+    def clean(self, value: Any) -> Any:
+        amount = super().clean(value)
+        if amount is None:
+            return None
+        return Paid(amount, settings.OSCAR_DEFAULT_CURRENCY)
+
+
 class AddressesField(forms.CharField):
     """Learners by their e-mail addresses, one on each line."""
 
@@ -238,7 +275,7 @@ class CodeForm(forms.ModelForm):  # type: ignore[type-arg]
         ]
 
     SECTIONS: Any = [
-        ("", ["label", "text", "credits", "origin", "reference", "holder"]),
+        ("", ["label", "text", "credits", "origin", "paid", "reference", "holder"]),
         (gettext_lazy("When"), ["first_day", "last_day", "ends_access"]),
         (gettext_lazy("For what"), ["content"]),
         (
@@ -282,6 +319,7 @@ class NewCodeForm(CodeForm):
         choices=CreditGrant.Origin.choices,
         widget=PlainSelect,
     )
+    paid = PaidField()
     generated = forms.CharField(widget=forms.HiddenInput)
     key = KeyField()
 
@@ -382,6 +420,7 @@ class TopUpForm(KeyForm):
         choices=CreditGrant.Origin.choices,
         widget=PlainSelect,
     )
+    paid = PaidField()
     last_day = day_field(
         label=gettext_lazy("Last day of these credits"),
         help_text=gettext_lazy("Leave it empty, and they last as long as the code."),

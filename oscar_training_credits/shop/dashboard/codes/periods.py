@@ -61,6 +61,8 @@ class Row:
     name: str
     numbers: tuple[Any, ...]
     url: str = ""
+    currency: str = ""
+    """Of the numbers, if they are amounts of money."""
 
 
 class PeriodReportView(CodesMixin, TemplateView):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -42,6 +42,13 @@ ORIGINS: dict[str, Any] = {
 }
 
 
+CREDITS, MONEY = "credits", "money"
+UNITS = [
+    (CREDITS, gettext_lazy("In credits")),
+    (MONEY, gettext_lazy("In the money they were sold for")),
+]
+
+
 class RollForwardForm(PeriodForm):
     by = forms.ChoiceField(
         label=gettext_lazy("For each"),
@@ -49,6 +56,13 @@ class RollForwardForm(PeriodForm):
         required=False,
         widget=PlainSelect,
     )
+    unit = forms.ChoiceField(
+        label=gettext_lazy("Reckoned"), choices=UNITS, widget=PlainSelect
+    )
+
+    @property
+    def is_in_money(self) -> bool:
+        return bool(self.cleaned_data["unit"] == MONEY)
 
 
 class RollForwardView(PeriodReportView):
@@ -58,30 +72,56 @@ class RollForwardView(PeriodReportView):
     form_class = RollForwardForm
     file_name = "credits"
     columns = COLUMNS
+    defaults: ClassVar[dict[str, str]] = {"unit": CREDITS}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         form = context["form"]
         if form.is_valid():
-            context["total"] = named("", reporting.roll_forward(**form.period()))
+            context |= {"totals": list(totals(form)), "is_in_money": form.is_in_money}
         return context
 
     def grouping(self, form: PeriodForm) -> str:
         return str(GROUPINGS.get(form.cleaned_data["by"], ""))
 
     def rows(self, form: PeriodForm) -> Iterator[Row]:
-        if not (by := form.cleaned_data["by"]):
-            yield named(str(_("All together")), reporting.roll_forward(**form.period()))
-            return
-        found = reporting.roll_forward_by(Grouping(by), **form.period())
-        while chunk := list(islice(found, CHUNK)):
-            yield from _named_rows(by, chunk)
+        return rows_of(form) if form.cleaned_data["by"] else totals(form)
 
     def shown_rows(self, form: PeriodForm) -> Iterator[Row]:
-        return self.rows(form) if form.cleaned_data["by"] else iter([])
+        return rows_of(form) if form.cleaned_data["by"] else iter([])
+
+    def lines(self, form: Any) -> Iterator[list[Any]]:
+        if not form.is_in_money:
+            yield from super().lines(form)
+            return
+        yield [self.grouping(form), _("Currency"), *COLUMNS.values()]
+        for row in self.rows(form):
+            yield [row.name, row.currency, *row.numbers]
 
 
-def _named_rows(by: str, found: Iterable[RollForward]) -> Iterator[Row]:
+def totals(form: Any) -> Iterator[Row]:
+    """Yield what became of all credits; in money, for each currency."""
+    found: Iterable[RollForward[Any]]
+    if form.is_in_money:
+        found = reporting.roll_forward_money(**form.period())
+    else:
+        found = [reporting.roll_forward(**form.period())]
+    return (named(str(_("All together")), each) for each in found)
+
+
+def rows_of(form: Any) -> Iterator[Row]:
+    """Yield the rows for each of what the form asks for, read in chunks."""
+    by = form.cleaned_data["by"]
+    found: Iterator[Any]
+    if form.is_in_money:
+        found = reporting.roll_forward_money(grouping=Grouping(by), **form.period())
+    else:
+        found = reporting.roll_forward_by(Grouping(by), **form.period())
+    while chunk := list(islice(found, CHUNK)):
+        yield from _named_rows(by, chunk)
+
+
+def _named_rows(by: str, found: Iterable[RollForward[Any]]) -> Iterator[Row]:
     rows = list(found)
     if by == Grouping.CODE.value:
         codes = CreditCode.objects.in_bulk([each.key for each in rows])
@@ -93,6 +133,6 @@ def _named_rows(by: str, found: Iterable[RollForward]) -> Iterator[Row]:
         yield from (named(each.key or str(_("None given")), each) for each in rows)
 
 
-def named(name: str, found: RollForward, *, url: str = "") -> Row:
+def named(name: str, found: RollForward[Any], *, url: str = "") -> Row:
     numbers = tuple(getattr(found, column) for column in COLUMNS)
-    return Row(name, numbers, url)
+    return Row(name, numbers, url, found.currency)
