@@ -111,14 +111,16 @@ def totals(form: Any) -> Iterator[Row]:
 
 def rows_of(form: Any) -> Iterator[Row]:
     """Yield the rows for each of what the form asks for, read in chunks."""
-    by = form.cleaned_data["by"]
-    found: Iterator[Any]
-    if form.is_in_money:
-        found = reporting.roll_forward_money(grouping=Grouping(by), **form.period())
-    else:
-        found = reporting.roll_forward_by(Grouping(by), **form.period())
+    found = _found(form)
     while chunk := list(islice(found, CHUNK)):
-        yield from _named_rows(by, chunk)
+        yield from _named_rows(form.cleaned_data["by"], chunk)
+
+
+def _found(form: Any) -> Iterator[Any]:
+    by = Grouping(form.cleaned_data["by"])
+    if form.is_in_money:
+        return reporting.roll_forward_money(grouping=by, **form.period())
+    return reporting.roll_forward_by(by, **form.period())
 
 
 def _named_rows(by: str, found: Iterable[RollForward[Any]]) -> Iterator[Row]:
