@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("training_credits", "0012_roll_forward"),
+        ("training_credits", "0013_codes_by_mail"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
