@@ -28,6 +28,7 @@ from ....converters import number_in
 from ....credits.codes import code_text, listing
 from ....credits.codes.finding import condition_of
 from ....credits.codes.rules import is_for_nobody
+from ....credits.ledger.balances import balances_over_time
 from ....credits.ledger.quoting import spend_order
 from ....credits.models import CreditCode
 from ....exceptions import CodeTaken, IdempotencyKeyReused
@@ -36,10 +37,13 @@ from ..mixins import SearchedTableView
 from . import new_text, showing
 from .base import LIST, CodesMixin, used_before
 from .changes import ACTIONS, BulkStateView
+from .chart import chart_of
 from .explaining import ExplainCodeView
 from .forms import CodeSearchForm, NewCodeForm, settings_of
 from .tables import CodeTable, TablePaginator, badge
 
+MOST_DRAWN = 2_000
+"""How many movements the drawing of a code's balance is made of."""
 MOST_SHOWN = 50
 """How many rows of each part a code's page shows."""
 
@@ -168,6 +172,7 @@ class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
             balance=balance,
             condition=condition,
             badge=badge(condition),
+            chart=chart_of(balances_over_time(grants, at=now, most=MOST_DRAWN)),
             grants=[showing.grant_row(grant, now) for grant in grants],
             facts=showing.facts_of(code),
             is_for_nobody=is_for_nobody(code),

@@ -1,0 +1,62 @@
+"""The balance of a code over time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+
+from ..models import CreditGrant, LedgerEntry
+
+Balance = tuple[datetime, int]
+"""The credits that could be spent from a moment on."""
+
+
+def balances_over_time(
+    grants: Iterable[CreditGrant], *, at: datetime, most: int
+) -> list[Balance]:
+    """Return the balance of a code after each of its `most` last movements.
+
+    `grants` are all of one code. The first is the balance before these movements,
+    at the first of them; the last is that of `at`. Credits are gone when their grant
+    expires, as of today: what was extended meanwhile never was. One query.
+    """
+    grants = list(grants)
+    rows = LedgerEntry.objects.filter(grant__in=grants).order_by("-pk")
+    moves = list(rows.values_list("created_at", "grant_id", "credits")[:most])
+    left = {grant.pk: grant.remaining for grant in grants}
+    for _moment, grant_id, credits in moves:
+        left[grant_id] -= credits
+    ended = [grant for grant in grants if grant.expires_at and grant.expires_at <= at]
+    ends = {grant.pk: grant.expires_at for grant in ended if grant.expires_at}
+    steps: dict[datetime, list[tuple[int, int]]] = defaultdict(list)
+    for moment, grant_id, credits in moves:
+        steps[moment].append((grant_id, credits))
+    for moment in ends.values():
+        steps.setdefault(moment, [])
+    if not steps:
+        return []
+    return _walk(steps, left, ends, at=at)
+
+
+def _walk(
+    steps: dict[datetime, list[tuple[int, int]]],
+    left: dict[int, int],
+    ends: dict[int, datetime],
+    *,
+    at: datetime,
+) -> list[Balance]:
+    def spendable(moment: datetime) -> int:
+        return sum(
+            credits
+            for pk, credits in left.items()
+            if pk not in ends or ends[pk] > moment
+        )
+
+    start = min(steps)
+    balances = [(start, spendable(start))]
+    for moment in sorted(steps):
+        for grant_id, credits in steps[moment]:
+            left[grant_id] += credits
+        balances.append((moment, spendable(moment)))
+    return [*balances, (max(at, balances[-1][0]), spendable(at))]
