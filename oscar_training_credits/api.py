@@ -59,6 +59,7 @@ from .shop.catalogue.training import (
     sell_no_longer_as_training,
     training_of,
 )
+from .shop.direct_purchase.point_of_sale import purchase, redeem
 from .shop.order.audit_rules import audit
 from .shop.order.refunds import cancel_lines, refund_lines, refund_order
 from .shop.payment.lost_payments import lost_payments, resolve_lost_payments
@@ -118,8 +119,10 @@ __all__ = [
     "open_paid",
     "open_to_everybody",
     "public_text",
+    "purchase",
     "quote_of",
     "read_code",
+    "redeem",
     "refund_lines",
     "refund_order",
     "release_expired",

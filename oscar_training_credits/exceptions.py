@@ -43,7 +43,14 @@ class NotEnoughCredits(TrainingCreditsError):
 
 
 class PurchaseRefused(TrainingCreditsError):
-    """A purchase cannot go on as shown; the message is for the learner."""
+    """A purchase cannot go on as shown; the message is for the learner.
+
+    Where a code is why, `refusal` says so as a value.
+    """
+
+    def __init__(self, text: str, *, refusal: Refusal | None = None) -> None:
+        super().__init__(text)
+        self.refusal = refusal
 
 
 class PlaceRefused(TrainingCreditsError):

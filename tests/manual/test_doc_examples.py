@@ -323,6 +323,44 @@ def test_a_launch_is_for_those_with_access(install):
         module.launch(request, training)
 
 
+# Selling
+
+
+def test_what_is_sold_by_phone_is_an_order_once(install):
+    module = install("selling", "def sell_by_phone")
+    learner, product = make_learner(), make_training(credits=20).product
+    issued = make_issued(credits=30)
+
+    first = module.sell_by_phone(1, learner, product, issued.text)
+
+    assert first == module.sell_by_phone(1, learner, product, issued.text)
+    assert issued.code.balance() == 10
+    said = module.sell_by_phone(2, learner, product, issued.code)
+    assert said == "You have access already, so nothing was taken."
+
+
+def test_a_kiosk_sells_what_is_typed(install):
+    module = install("selling", "def kiosk")
+    learner, training = make_learner(), make_training(credits=20)
+    form = {"code": make_issued(credits=30).text, "key": "b7d1"}
+    wrong = RequestFactory().post("/", {**form, "code": "NO-SUCH-CODE"})
+    right = RequestFactory().post("/", form)
+
+    assert module.kiosk(wrong, training, learner).status_code == 409
+    assert module.kiosk(right, training, learner).status_code == 200
+
+
+def test_several_products_are_one_order(install):
+    module = install("selling", "def sell_several")
+    products = [make_training(credits=20).product, make_training().product]
+    issued = make_issued(credits=50)
+
+    order = module.sell_several(make_learner(), products, issued.text)
+
+    assert order.num_lines == 2
+    assert issued.code.balance() == 10
+
+
 # Classes that are mixed by hand
 
 

@@ -53,6 +53,16 @@ def apply_code(
     return code
 
 
+def put_on(code: CreditCode, *, basket: Any) -> bool:
+    """Put a locked code on a locked `basket`, asking nothing; tell if it was not on it.
+
+    The lock comes first: on MariaDB a row that refers to the code takes a weaker one,
+    which two purchases could get and not exchange.
+    """
+    _applied, is_new = AppliedCode.objects.get_or_create(basket=basket, code=code)
+    return is_new
+
+
 @sensitive_variables("text")
 def read_code(
     text: str, *, purchase: Purchase, requester: Requester | None

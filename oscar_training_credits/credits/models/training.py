@@ -269,7 +269,7 @@ class MoneyChoice(models.Model):
 
 
 class DirectPurchase(models.Model):
-    """A basket for one training product alone, bought from its page.
+    """A basket for one training product alone, bought from its page or sold by code.
 
     It is frozen from the start, so that it is never the learner's shopping basket.
     """
@@ -283,6 +283,10 @@ class DirectPurchase(models.Model):
     training = models.ForeignKey(
         TrainingProduct, on_delete=models.CASCADE, related_name="+"
     )
+    idempotency_key = models.CharField(  # noqa: DJ001
+        max_length=64, null=True, unique=True, editable=False
+    )
+    """What must not be sold twice; None for what is bought from its page."""
 
     def __str__(self) -> str:
         return str(self.basket_id)

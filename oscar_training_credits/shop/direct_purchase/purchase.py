@@ -5,6 +5,7 @@ A real order without the checkout's steps. The shopping basket is left alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from ...credits.codes.refusals import public_text
 from ...credits.codes.throttling import Doubt, Requester, in_doubt
 from ...credits.isolation import own_transaction
 from ...credits.ledger.quoting import NOTHING, Quote
-from ...credits.models import DirectPurchase, TrainingProduct
+from ...credits.models import CreditCode, DirectPurchase, TrainingProduct
 from ...exceptions import CreditCodeRefused, PurchaseRefused
 from ..basket.code_handlers import find_voucher
 from ..basket.quotes import end_of_codes, items_of, latest_basket, quote_of
@@ -72,8 +73,19 @@ def purchase_state(
 
     A caller who knows how the learner stands saves a query.
     """
-    standing = standing or status.access_status(learner, training)
     basket = open_basket(training, learner)
+    return state_with(basket, training, learner, standing=standing)
+
+
+def state_with(
+    basket: Any,
+    training: TrainingProduct,
+    learner: Any,
+    *,
+    standing: AccessStatus | None = None,
+) -> PurchaseState:
+    """Return how far `learner` is with buying `training` by this basket, if any."""
+    standing = standing or status.access_status(learner, training)
     quote = NOTHING if basket is None else quote_of(basket)
     found = buying_again.prospect_of(
         training, learner, standing=standing, until=end_of_codes(quote)
@@ -124,6 +136,7 @@ def open_basket(training: TrainingProduct, learner: Any) -> Any:
     lines = Line._default_manager.filter(
         basket__direct_purchase__training=training,
         basket__direct_purchase__learner_id=learner.pk,
+        basket__direct_purchase__idempotency_key=None,
         basket__status=Basket.FROZEN,
     )
     basket = latest_basket(lines, owner=learner)
@@ -146,13 +159,29 @@ def begin(training: TrainingProduct, learner: Any, *, strategy: Any) -> Any:
         basket.strategy = strategy
         return basket
     refuse_unavailable(training, strategy=strategy)
+    return new_basket(training, learner, strategy=strategy)
+
+
+def new_basket(
+    training: TrainingProduct,
+    learner: Any,
+    *,
+    strategy: Any,
+    idempotency_key: str | None = None,
+) -> Any:
+    """Make a basket for `training` alone, inside the caller's transaction."""
     Basket = get_model("basket", "Basket")
     basket = Basket._default_manager.create(owner=learner)
     basket.strategy = strategy
     basket.add_product(training.product)
     # Before anybody else can see it: an open basket would be merged into theirs.
     basket.freeze()
-    DirectPurchase.objects.create(basket=basket, learner=learner, training=training)
+    DirectPurchase.objects.create(
+        basket=basket,
+        learner=learner,
+        training=training,
+        idempotency_key=idempotency_key,
+    )
     return basket
 
 
@@ -173,18 +202,31 @@ def apply(
         PurchaseRefused: the code or the product can't be used; says what to do.
     """
     basket = begin(training, learner, strategy=strategy)
+    refusing_in_words(
+        apply_code,
+        text,
+        basket=basket,
+        items=items_of(basket),
+        requester=requester,
+        learner=learner,
+    )
+
+
+@sensitive_variables("text")
+def refusing_in_words(
+    look_up: Callable[..., CreditCode], text: str, **known: Any
+) -> CreditCode:
+    """Return the code that `look_up` finds for this text.
+
+    Raises:
+        PurchaseRefused: the code can't be used; says what to do.
+    """
     with in_doubt() as doubt:
         try:
-            apply_code(
-                text,
-                basket=basket,
-                items=items_of(basket),
-                requester=requester,
-                learner=learner,
-            )
+            return look_up(text, **known)
         except CreditCodeRefused as refused:
             said = refusal_text(text, refused, doubt=doubt)
-            raise PurchaseRefused(said) from refused
+            raise PurchaseRefused(said, refusal=refused.refusal) from refused
 
 
 @sensitive_variables("text")
@@ -224,9 +266,7 @@ def confirm(
     basket.strategy = request.strategy
     refuse_unavailable(training, strategy=request.strategy)
     if not state.is_payable:
-        refusals = [state.quote.shortage(), *(code.refusal for code in state.codes)]
-        refusal = next(filter(None, refusals), None)
-        raise PurchaseRefused(public_text(refusal) if refusal else needs_a_code())
+        raise unpaid(state.quote)
     if before is None or before.basket_id != basket.pk:
         raise PurchaseRefused(price_changed())
     if text := confirmed.change(confirmed.price_of(basket), before):
@@ -249,6 +289,18 @@ def refuse_useless(state: PurchaseState) -> None:
             or state.waiting
         )
         raise PurchaseRefused(known or text)
+
+
+def unpaid(quote: Quote) -> PurchaseRefused:
+    """Return the refusal of a purchase that its codes do not pay."""
+    refusals = [quote.shortage(), *(code.refusal for code in quote.codes)]
+    refusal = next(filter(None, refusals), None)
+    text = public_text(refusal) if refusal else needs_a_code()
+    return PurchaseRefused(text, refusal=refusal)
+
+
+def choose_options() -> str:
+    return _("Choose its options on its page in the shop, and buy it there.")
 
 
 def needs_a_code() -> str:
@@ -283,7 +335,6 @@ def refuse_unavailable(training: TrainingProduct, *, strategy: Any) -> None:
     if text := unavailable_text(info.availability):
         raise PurchaseRefused(text)
     if asks_options(training.product):
-        text = _("Choose its options on its page in the shop, and buy it there.")
-        raise PurchaseRefused(text)
+        raise PurchaseRefused(choose_options())
     if not is_bought_directly(training):
         raise PurchaseRefused(_("This can't be bought here at the moment."))

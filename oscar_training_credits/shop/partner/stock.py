@@ -32,8 +32,9 @@ def refuse_out_of_stock(basket: Any) -> None:
         quantities[line.stockrecord_id] += line.quantity
     records = locked_records(quantities)
     products = {line.stockrecord_id: line.product for line in lines}
+    fetch = basket.strategy.fetch_for_product
     texts = [
-        _text(basket, products[pk], records.get(pk), quantity)
+        sold_out_text(products[pk], fetch(products[pk], records.get(pk)), quantity)
         for pk, quantity in quantities.items()
     ]
     if any(texts):
@@ -81,8 +82,11 @@ def free_seats(
         handler.cancel_stock_allocations(order_lines[0].order, by_stock, numbers)
 
 
-def _text(basket: Any, product: Any, record: Any, quantity: int) -> str:
-    info = basket.strategy.fetch_for_product(product, record)
+def sold_out_text(product: Any, info: Any, quantity: int) -> str:
+    """Return what keeps so many of `product` from being sold; empty if nothing does.
+
+    `info` is Oscar's `PurchaseInfo`.
+    """
     permitted, reason = info.availability.is_purchase_permitted(quantity)
     if permitted:
         return ""
