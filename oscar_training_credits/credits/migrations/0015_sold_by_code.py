@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("training_credits", "0013_codes_by_mail"),
+        ("training_credits", "0014_sold_for"),
     ]
 
     operations = [
