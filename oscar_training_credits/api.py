@@ -42,6 +42,7 @@ from .credits.ledger.reporting import (
     roll_forward,
     roll_forward_by,
     roll_forward_money,
+    roll_forward_series,
 )
 from .credits.ledger.usage import Use, UseGrouping, use_of_credits
 from .credits.models import (
@@ -131,6 +132,7 @@ __all__ = [
     "roll_forward",
     "roll_forward_by",
     "roll_forward_money",
+    "roll_forward_series",
     "rotate_code",
     "sell_as_training",
     "sell_no_longer_as_training",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
@@ -100,6 +100,47 @@ def roll_forward(*, start: datetime, end: datetime) -> RollForward[int]:
     sums = _entries(end).aggregate(**_sums(start, end))
     back = _reinstated(start, end).aggregate(credits=Sum("credits"))["credits"]
     return _row("", sums, back or 0)
+
+
+def roll_forward_series(moments: Sequence[datetime]) -> list[RollForward[int]]:
+    """Return the same for each period from one of these moments to the next.
+
+    Two queries, which read the ledger once. Their keys are the moments that they begin
+    with. Periods of the future are left out.
+
+    Raises:
+        ValueError: the moments are not in order, or begin in the future.
+    """
+    now = until_now(moments[0], moments[-1])
+    past = [*(moment for moment in moments if moment < now), now]
+    if past != sorted(set(past)):
+        raise ValueError("Periods follow one another.")
+    sums = _entries(now).aggregate(
+        **{
+            f"{name}_{number}": each
+            for number, moment in enumerate(past)
+            for name, each in _sums_before(moment).items()
+        }
+    )
+    back = _reinstated(past[0], now).values_list("created_at", "credits")
+    reinstated = [
+        sum(credits for at, credits in back if start <= at < end)
+        for start, end in pairwise(past)
+    ]
+    return [
+        _row(start, _between(sums, number), reinstated[number])
+        for number, start in enumerate(past[:-1])
+    ]
+
+
+def _between(sums: Mapping[str, int], number: int) -> dict[str, int]:
+    """Return the sums at the start and the end of a period."""
+    labels = {f"_{number}": "_before", f"_{number + 1}": "_after"}
+    return {
+        name + labels[f"_{at}"]: total
+        for (name, at), total in ((key.rsplit("_", 1), sums[key]) for key in sums)
+        if f"_{at}" in labels
+    }
 
 
 def roll_forward_by(
@@ -212,8 +253,15 @@ def _key(grouping: Grouping) -> Any:
 def _sums(start: datetime, end: datetime) -> dict[str, Sum]:
     """Return what is summed up of all entries: at the start, and at the end."""
     return {
-        f"{name}_{at}": Sum("credits", filter=matching, default=0)
+        f"{name}_{at}": each
         for at, moment in (("before", start), ("after", end))
+        for name, each in _sums_before(moment).items()
+    }
+
+
+def _sums_before(moment: datetime) -> dict[str, Sum]:
+    return {
+        name: Sum("credits", filter=matching, default=0)
         for name, matching in _matching(moment).items()
     }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from datetime import timezone as zones
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -452,3 +454,44 @@ def test_credits_that_come_back_after_their_end_keep_what_was_paid(settings):
 def test_what_is_no_price_is_refused(amount, currency):
     with pytest.raises(ValueError, match=r"sold for|currency"):
         api.Paid(Decimal(amount), currency)
+
+
+# Period after period
+
+
+def test_a_series_says_what_each_period_alone_says():
+    code = make_code(100, text=TEXT, expires_at=APRIL + 20 * DAY)
+    make_code(7, grant_expires_at=MARCH + 20 * DAY)
+    order = spend(30)
+    with on(APRIL + DAY):
+        api.refund_order(order, idempotency_key="call 1")
+    with on(MAY + DAY):
+        extend(code)
+    moments = [MARCH - 31 * DAY, MARCH, APRIL, MAY, MAY + 31 * DAY]
+
+    with on(MAY + 40 * DAY):
+        series = api.roll_forward_series(moments)
+        alone = [
+            replace(api.roll_forward(start=start, end=end), key=start)
+            for start, end in pairwise(moments)
+        ]
+
+    assert series == alone
+    assert [row.closing for row in series] == [0, 70, 0, 100]
+
+
+def test_a_series_costs_two_queries(django_assert_num_queries):
+    with django_assert_num_queries(2):
+        api.roll_forward_series([MARCH - n * DAY for n in range(60, 0, -1)])
+
+
+def test_a_series_ends_today():
+    series = api.roll_forward_series([MARCH, APRIL, MAY])
+
+    assert [row.key for row in series] == [MARCH]
+
+
+@pytest.mark.parametrize("moments", [[MARCH, MARCH, APRIL], [APRIL, MAY]])
+def test_a_series_of_no_periods_is_refused(moments):
+    with pytest.raises(ValueError, match=r"[Pp]eriod"):
+        api.roll_forward_series([*moments])
