@@ -34,6 +34,11 @@ TRAINING = {
             "access_fn": may_open,
         },
         {
+            "label": _("Overview"),
+            "url_name": "training_credits:code-overview",
+            "access_fn": may_open,
+        },
+        {
             "label": _("Outstanding balance"),
             "url_name": "training_credits:code-outstanding",
             "access_fn": may_open,

@@ -9,6 +9,7 @@ from .shop.dashboard.codes import changes as code_changes
 from .shop.dashboard.codes import explaining as code_explaining
 from .shop.dashboard.codes import handing_out as code_handing_out
 from .shop.dashboard.codes import outlook as code_outlook
+from .shop.dashboard.codes import overview as code_overview
 from .shop.dashboard.codes import roll_forward as code_roll_forward
 from .shop.dashboard.codes import usage as code_usage
 from .shop.dashboard.codes import views as code_views
@@ -121,6 +122,11 @@ urlpatterns = [
         "dashboard/codes/outlook/",
         code_outlook.OutlookView.as_view(),
         name="code-outlook",
+    ),
+    path(
+        "dashboard/codes/overview/",
+        code_overview.OverviewView.as_view(),
+        name="code-overview",
     ),
     path(
         "dashboard/codes/use/",

@@ -588,11 +588,12 @@ VIEWS = {
     "rotate": ("rotate_creditcode", "rotate"),
     "explain": ("explain_creditcode", "explain"),
     "outstanding": ("report_creditcode", reverse("training_credits:code-outstanding")),
+    "overview": ("report_creditcode", reverse("training_credits:code-overview")),
     "outlook": ("report_creditcode", reverse("training_credits:code-outlook")),
     "use": ("report_creditcode", reverse("training_credits:code-use")),
 }
 POST_ONLY = {"find", "bulk"}
-REPORTS = {"outstanding", "outlook", "use"}
+REPORTS = {"outstanding", "outlook", "overview", "use"}
 GET_ONLY = {"list", "detail", "explain", "export", *REPORTS}
 ROLES = ["anonymous", "learner", "staff", "partner", "superuser", *ALL]
 

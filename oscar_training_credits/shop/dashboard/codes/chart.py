@@ -41,7 +41,7 @@ def chart_of(balances: Sequence[Balance]) -> Chart | None:
     if not balances or balances[0][0] == balances[-1][0]:
         return None
     (start, _first), (end, now) = balances[0], balances[-1]
-    top = _round_up(max(balance for _moment, balance in balances))
+    top = round_up(max(balance for _moment, balance in balances))
     line = _path(balances, top)
     middle = start + (end - start) / 2
     most = max(balance for _moment, balance in balances)
@@ -80,7 +80,7 @@ def _path(balances: Sequence[Balance], top: int) -> str:
     return " ".join([f"M0,{up(balances[0][1])}", *steps])
 
 
-def _round_up(most: int) -> int:
+def round_up(most: int) -> int:
     """Return the next 2, 4 or 10 times a power of ten, so that half of it is whole."""
     power = 1
     while True:
