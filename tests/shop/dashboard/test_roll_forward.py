@@ -163,6 +163,8 @@ def test_what_credits_are_sold_for_is_entered_where_they_are_issued(admin_client
         top_up, {"credits": "5", "origin": "sale", "paid": "40.50", "key": key}
     )
 
+    detail = admin_client.get(reverse("training_credits:code-detail", args=[code.pk]))
+    assert "Sale £1,000.00" in words(text_of(detail))
     paid = code.grants.order_by("pk").values_list("paid_amount", "paid_currency")
     assert list(paid) == [(Decimal("1000.00"), "GBP"), (Decimal("40.50"), "GBP")]
 
