@@ -70,6 +70,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *_check_sale(),
         *_check_payment(),
         *_check_throttle(),
+        *_check_tasks(),
     ]
 
 
@@ -645,6 +646,19 @@ def _check_throttle() -> Iterator[CheckMessage]:
             "must be the number of proxies",
             "E032",
             hint="Write 0 without a proxy, 1 behind one.",
+        )
+
+
+def _check_tasks() -> Iterator[CheckMessage]:
+    from .credits.codes.workers import library
+
+    tasks = library()
+    if tasks is not None and settings.TASK_BACKEND not in tasks.task_backends:
+        yield _wrong(
+            "TASK_BACKEND",
+            f"names {settings.TASK_BACKEND!r}, which is not in TASKS",
+            "E033",
+            hint="Name one of TASKS by its alias.",
         )
 
 

@@ -217,6 +217,11 @@ class Settings:
         """Whether an order by django-oscar-api is paid before it is written."""
         return self._get("API_IS_PAID_FIRST", False)
 
+    @property
+    def TASK_BACKEND(self) -> str:
+        """The name in `TASKS` of what does long work on many codes."""
+        return self._get("TASK_BACKEND", "default")
+
     def load(self, name: str) -> Callable[..., Any]:
         """Import the object that the dotted path in the setting `name` points to."""
         return cast("Callable[..., Any]", import_string(getattr(self, name)))

@@ -83,3 +83,11 @@ class DeliveryFailed(TrainingCreditsError):
     The message is shown to staff. That of any other error is not, as it may hold an
     address or a token.
     """
+
+
+class JobStopped(TrainingCreditsError):
+    """A job on many codes can't go on; the message is for staff."""
+
+
+class FileRefused(TrainingCreditsError):
+    """A file can't be read as a list of codes at all; the message is for staff."""

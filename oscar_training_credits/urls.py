@@ -8,6 +8,7 @@ from .shop.dashboard.access import views as access_views
 from .shop.dashboard.codes import changes as code_changes
 from .shop.dashboard.codes import explaining as code_explaining
 from .shop.dashboard.codes import handing_out as code_handing_out
+from .shop.dashboard.codes import jobs as code_jobs
 from .shop.dashboard.codes import outlook as code_outlook
 from .shop.dashboard.codes import overview as code_overview
 from .shop.dashboard.codes import roll_forward as code_roll_forward
@@ -118,6 +119,10 @@ urlpatterns = [
         code_roll_forward.RollForwardView.as_view(),
         name="code-outstanding",
     ),
+    *[
+        path(f"dashboard/codes/{address}", view.as_view(), name=name)
+        for address, name, view in code_jobs.PAGES
+    ],
     path(
         "dashboard/codes/outlook/",
         code_outlook.OutlookView.as_view(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from oscar.core.loading import get_class
 
 from oscar_training_credits import api, signals
 from oscar_training_credits.conf import settings as ours
+from oscar_training_credits.credits.codes import jobs
 from oscar_training_credits.credits.models import CreditCode
 from oscar_training_credits.shop.communication.mails import spoken_to
 from oscar_training_credits.test.factories import (
@@ -446,6 +448,22 @@ def test_restricted_blocks_are_for_learners_with_access(install):
     shown = words(body.render_as_block())
     assert "All" in shown
     assert "Few" not in shown
+
+
+def test_a_generator_of_ones_own_issues_many_codes(install, settings):
+    module = install("reference/settings", "def generate", secrets=secrets)
+    settings.TRAINING_CREDITS_CODE_GENERATOR = f"{module.__name__}.generate"
+    staff = make_learner()
+
+    job = jobs.plan_issue(2, key="any", by=staff, label="ACME", credits=5)
+    jobs.confirm(job, by=staff)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+
+    texts = list(jobs.hand_out(job, by=staff))
+    assert all(text.startswith("ACME-") for text in texts)
+    assert len({api.find_code(text) for text in texts} - {None}) == 2
+    assert module.generate() != module.generate()
 
 
 def test_all_examples_of_the_settings_are_tried():

@@ -377,6 +377,14 @@ def test_a_hold_lasts_a_number_of_minutes(settings, minutes):
     assert message.hint
 
 
+def test_a_backend_of_tasks_that_is_not_there(settings):
+    settings.TRAINING_CREDITS_TASK_BACKEND = "workers"
+
+    (message,) = found()["E033"]
+
+    assert "'workers', which is not in TASKS" in message.msg
+
+
 @pytest.mark.parametrize("statuses", ["Paid", None, {"Paid": 1}, [1]])
 def test_paid_statuses_must_be_a_list_of_names(settings, statuses):
     settings.TRAINING_CREDITS_PAID_STATUSES = statuses

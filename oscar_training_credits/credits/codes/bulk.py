@@ -47,6 +47,20 @@ def insert(codes: list[CreditCode], grant: CreditGrant, entry: LedgerEntry) -> N
     LedgerEntry.objects.bulk_create(_copy(entry, grant=each) for each in grants)
 
 
+def insert_each(grants: list[CreditGrant], entries: list[LedgerEntry]) -> None:
+    """Save new codes with a grant and an entry each, all different.
+
+    The codes are those of `grants`, and these those of `entries`, in the same order.
+    """
+    CreditCode.objects.bulk_create([grant.code for grant in grants])
+    for grant in grants:
+        grant.code = grant.code  # its key is known by now
+    CreditGrant.objects.bulk_create(grants)
+    for grant, entry in zip(grants, entries, strict=True):
+        entry.grant = grant
+    LedgerEntry.objects.bulk_create(entries)
+
+
 @sensitive_variables("digests", "params")
 def _insert_by_one_statement(
     codes: list[CreditCode],

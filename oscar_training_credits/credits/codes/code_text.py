@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from django.utils.crypto import salted_hmac
@@ -29,11 +30,13 @@ LOOK_ALIKES = str.maketrans("OIL", "011")
 GROUP = 4
 
 
-def generate() -> str:
-    """Return the text of a new code, in groups of four letters."""
+def generate(random: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """Return the text of a new code, in groups of four letters.
+
+    `random` returns so many random bytes.
+    """
     # 256 is a multiple of 32, so every letter is equally likely.
-    random = secrets.token_bytes(LENGTH - 1)
-    letters = "".join(ALPHABET[byte % 32] for byte in random)
+    letters = "".join(ALPHABET[byte % 32] for byte in random(LENGTH - 1))
     return grouped(letters + check_letter(letters))
 
 

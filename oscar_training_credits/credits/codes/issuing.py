@@ -285,11 +285,16 @@ def issue_codes(
     origin: str = CreditGrant.Origin.SALE,
     note: str = "",
     grant_expires_at: datetime | None = None,
+    paid: Paid | None = None,
+    reference: str = "",
+    holder: str = "",
+    notes: str = "",
     by: AbstractBaseUser | None = None,
     **restrictions: Unpack[Restrictions],
 ) -> Iterator[list[IssuedCode]]:
     """Make `count` alike codes with generated texts, a thousand at a time.
 
+    `paid` is what the customer pays for the credits on each, if it is known.
     Each list is one transaction, yielded after its commit: a run that is broken
     off leaves whole codes only, and each of them has been handed out.
 
@@ -299,43 +304,76 @@ def issue_codes(
             end with it, a moment is more than a hundred years away, or an e-mail
             domain is none.
     """
-    audience = _Audience.of(restrictions)
-    limits = _columns(restrictions, audience)
-    terms = {
-        "label": label,
-        "starts_at": starts_at,
-        "expires_at": expires_at,
-        "content": content,
-        "created_by": by,
-        **limits,
-    }
-    grant_terms = {
-        "credits": credits,
-        "origin": origin,
-        "note": note,
-        "expires_at": grant_expires_at,
-        "created_by": by,
-    }
-    for size in _chunk_sizes(count):
-        yield _issue_chunk(size, terms, grant_terms, audience)
-
-
-@sensitive_variables("text", "texts", "pair")
-@transaction.atomic
-def _issue_chunk(
-    size: int,
-    terms: dict[str, Any],
-    grant_terms: dict[str, Any],
-    audience: _Audience,
-) -> list[IssuedCode]:
+    batch = Batch.of(
+        label=label,
+        credits=credits,
+        starts_at=starts_at,
+        expires_at=expires_at,
+        content=content,
+        origin=origin,
+        note=note,
+        grant_expires_at=grant_expires_at,
+        paid=paid,
+        reference=reference,
+        holder=holder,
+        notes=notes,
+        by=by,
+        **restrictions,
+    )
     generate = settings.load("CODE_GENERATOR")
-    texts = [generate() for _ in range(size)]
-    first = _new_code(texts[0], **terms)
-    made = [first, *(_copy_for(text, first) for text in texts[1:])]
-    grant = _new_grant(first, **grant_terms)
-    bulk.insert(made, grant, entries.opening_entry(grant))
-    audience.put_on(made)
-    return [IssuedCode(*pair) for pair in zip(made, texts, strict=True)]
+    for size in _chunk_sizes(count):
+        yield batch.issue([generate() for _ in range(size)])
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What codes that are issued together have in common."""
+
+    terms: dict[str, Any]
+    grant_terms: dict[str, Any]
+    audience: _Audience
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        credits: int,
+        by: AbstractBaseUser | None,
+        origin: str = CreditGrant.Origin.SALE,
+        note: str = "",
+        grant_expires_at: datetime | None = None,
+        paid: Paid | None = None,
+        **terms: Any,
+    ) -> Batch:
+        """Read terms as `issue_codes` takes them, and refuses them."""
+        restrictions = cast("Restrictions", terms)
+        audience = _Audience.of(restrictions)
+        grant_terms = {
+            "credits": credits,
+            "origin": origin,
+            "note": note,
+            "expires_at": grant_expires_at,
+            "paid": paid,
+            "created_by": by,
+        }
+        columns = {**_columns(restrictions, audience), "created_by": by}
+        return cls(columns, grant_terms, audience)
+
+    @sensitive_variables("text", "texts", "pair")
+    @transaction.atomic
+    def issue(self, texts: list[str]) -> list[IssuedCode]:
+        """Make a code of each text: all of them or none."""
+        first = _new_code(texts[0], **self.terms)
+        made = [first, *(_copy_for(text, first) for text in texts[1:])]
+        grant = _new_grant(first, **self.grant_terms)
+        bulk.insert(made, grant, entries.opening_entry(grant))
+        self.audience.put_on(made)
+        return [IssuedCode(*pair) for pair in zip(made, texts, strict=True)]
+
+
+def save_codes(grants: list[CreditGrant]) -> None:
+    """Save new codes, all different, each with its grant; inside a transaction."""
+    bulk.insert_each(grants, [entries.opening_entry(grant) for grant in grants])
 
 
 def set_state(code: CreditCode, state: str, **record: Unpack[Record]) -> None:

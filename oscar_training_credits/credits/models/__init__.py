@@ -1,5 +1,6 @@
 from .access import Access, AccessChange, Delivery, DueAccess, Place
 from .codes import AppliedCode, CodeChange, CreditCode, CreditGrant
+from .jobs import CodeJob, CodeJobEvent, CodeJobPart
 from .ledger import (
     LedgerEntry,
     Redemption,
@@ -24,6 +25,9 @@ __all__ = [
     "AccessChange",
     "AppliedCode",
     "CodeChange",
+    "CodeJob",
+    "CodeJobEvent",
+    "CodeJobPart",
     "CreditCode",
     "CreditGrant",
     "Delivery",

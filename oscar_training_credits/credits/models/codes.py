@@ -207,6 +207,7 @@ class CreditCode(ServiceColumns):
                 _("Can adjust the credits of codes, and close codes"),
             ),
             ("rotate_creditcode", _("Can give codes a new text")),
+            ("import_creditcode", _("Can import codes from files")),
             ("export_creditcode", _("Can export lists of codes")),
             ("explain_creditcode", _("Can ask why a code works for a learner")),
             ("report_creditcode", _("Can see reports on credits")),

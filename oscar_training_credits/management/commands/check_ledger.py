@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ... import api
+from ...credits.codes.jobs import forget_what_is_over
 
 
 class Command(BaseCommand):
@@ -24,8 +25,9 @@ class Command(BaseCommand):
             action="store_true",
             help=(
                 "first give back the credits of holds that have lapsed, settle what"
-                " was paid for orders that were cut off, and let access begin that"
-                " waits for nothing any more"
+                " was paid for orders that were cut off, let access begin that waits"
+                " for nothing any more, and delete the texts of many codes whose time"
+                " is over"
             ),
         )
 
@@ -50,6 +52,7 @@ class Command(BaseCommand):
             )
 
     def release_holds(self) -> None:
+        forget_what_is_over()
         if released := api.release_expired():
             self.stdout.write(
                 ngettext(

@@ -40,11 +40,15 @@ def _lines(rows: Iterable[Iterable[Any]]) -> Iterator[str]:
 
 
 def _cell(value: Any) -> Any:
+    value = plain(value)
+    risky = isinstance(value, str) and value.startswith(RISKY)
+    return f"'{value}" if risky else value
+
+
+def plain(value: Any) -> int | Decimal | str:
+    """Return a value as files show it: a number, or a text."""
     if value is None:
         return ""
     if hasattr(value, "isoformat"):
-        return timezone.localtime(value).isoformat(" ", "minutes")
-    if isinstance(value, (int, Decimal)):
-        return value
-    text = str(value)
-    return f"'{text}" if text.startswith(RISKY) else text
+        return str(timezone.localtime(value).isoformat(" ", "minutes"))
+    return value if isinstance(value, (int, Decimal)) else str(value)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from datetime import timedelta
+from io import BytesIO
 from uuid import uuid4
 
+import openpyxl
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
@@ -15,7 +17,13 @@ from django.utils import timezone
 from oscar.core.loading import get_model
 
 from oscar_training_credits import api
-from oscar_training_credits.credits.models import CodeChange, CreditCode, CreditGrant
+from oscar_training_credits.credits.models import (
+    CodeChange,
+    CodeJob,
+    CreditCode,
+    CreditGrant,
+)
+from oscar_training_credits.shop.dashboard import xlsx_files
 from oscar_training_credits.test.factories import (
     make_code,
     make_learner,
@@ -44,6 +52,7 @@ ALL = (
     "add_creditgrant",
     "adjust_creditcode",
     "rotate_creditcode",
+    "import_creditcode",
     "export_creditcode",
     "explain_creditcode",
     "report_creditcode",
@@ -224,6 +233,38 @@ def test_what_is_found_is_exported_and_no_formula(staff, several):
     assert active[0] == "Active"
     assert active[4:6] == ["Active", "50"]
     assert "attachment" in response["Content-Disposition"]
+
+
+def sheet_of(response) -> list[list]:
+    content = b"".join(response.streaming_content)
+    book = openpyxl.load_workbook(BytesIO(content))
+    return [[cell.value for cell in row] for row in book.active]
+
+
+def test_what_is_found_is_exported_as_a_sheet(staff, several):
+    odd = "=1+1 <&>\x0b ]]> ünï😀"
+    make_code(3, text="SUM-OF-ALL", label=odd, holder="@ACME", reference="-2")
+
+    response = staff.get(EXPORT, {"state": "active", "as": "xlsx"})
+
+    head, formula, active = sheet_of(response)
+    assert head[0] == "Label"
+    assert formula[:4] == [odd.replace("\x0b", ""), "FALL", "-2", "@ACME"]
+    assert active[4:6] == ["Active", 50]
+    assert response["Content-Disposition"].endswith('.xlsx"')
+    assert sheet_of(staff.get(EXPORT, {"q": "none", "as": "xlsx"})) == [head]
+
+
+def test_a_long_list_goes_on_on_the_next_sheet(staff, monkeypatch):
+    monkeypatch.setattr(xlsx_files, "MOST_ROWS", 2)
+    for number in range(4):
+        make_code(3, label=f"Code {number}")
+
+    response = staff.get(EXPORT, {"as": "xlsx"})
+
+    content = b"".join(response.streaming_content)
+    book = openpyxl.load_workbook(BytesIO(content))
+    assert [sheet.max_row for sheet in book.worksheets] == [2, 2, 1]
 
 
 # Several at once
@@ -591,11 +632,35 @@ VIEWS = {
     "overview": ("report_creditcode", reverse("training_credits:code-overview")),
     "outlook": ("report_creditcode", reverse("training_credits:code-outlook")),
     "use": ("report_creditcode", reverse("training_credits:code-use")),
+    "many": ("add_creditcode", reverse("training_credits:code-many")),
+    "many-job": ("add_creditcode", "many-job"),
+    "many-act": ("add_creditcode", "many-act"),
+    "many-file": ("add_creditcode", "many-file"),
+    "import": ("import_creditcode", reverse("training_credits:code-import")),
+    "import-job": ("import_creditcode", "import-job"),
+    "import-act": ("import_creditcode", "import-act"),
+    "import-errors": ("import_creditcode", "import-errors"),
 }
-POST_ONLY = {"find", "bulk"}
+POST_ONLY = {"find", "bulk", "many-act", "many-file", "import-act"}
 REPORTS = {"outstanding", "outlook", "overview", "use"}
-GET_ONLY = {"list", "detail", "explain", "export", *REPORTS}
+JOBS = {"many-job", "import-job", "import-errors"}
+GET_ONLY = {"list", "detail", "explain", "export", *REPORTS, *JOBS}
 ROLES = ["anonymous", "learner", "staff", "partner", "superuser", *ALL]
+
+
+def place_of(name: str, code: CreditCode, user=None) -> str:
+    """Return the address of a page, of a code or of a job that `user` has planned."""
+    where = VIEWS[name][1]
+    if where.startswith("/"):
+        return where
+    if where.startswith(("many-", "import-")):
+        kind = "import" if where.startswith("import-") else "issue"
+        job, _is_new = CodeJob.objects.get_or_create(
+            idempotency_key=f"{kind} of {user}",
+            defaults={"kind": kind, "terms": {"credits": 5}, "created_by": user},
+        )
+        return reverse(f"training_credits:code-{where}", args=[job.pk])
+    return address(where, code)
 
 
 def client_in(role: str) -> Client:
@@ -623,8 +688,8 @@ def test_who_may_open_which_page(role, code):
     client = client_in(role)
     before = CodeChange.objects.count(), CreditGrant.objects.count()
 
-    for name, (permission, where) in VIEWS.items():
-        url = where if where.startswith("/") else address(where, code)
+    for name, (permission, _where) in VIEWS.items():
+        url = place_of(name, code, getattr(client, "user", None))
         may = role in ("superuser", permission)
         for method in ("get", "head", "post", "put", "delete"):
             response = getattr(client, method)(url)
@@ -644,6 +709,7 @@ def test_who_may_open_which_page(role, code):
                 assert status in expected if name not in GET_ONLY else status == 405
     # Empty forms change nothing, and nothing ever does on GET.
     assert (CodeChange.objects.count(), CreditGrant.objects.count()) == before
+    assert {*CodeJob.objects.values_list("state", "done")} == {("draft", 0)}
     code.refresh_from_db()
     assert (code.state, code.balance()) == ("active", 100)
 
@@ -662,8 +728,7 @@ def test_every_page_of_codes_is_in_the_table():
 @pytest.mark.parametrize("name", sorted(set(VIEWS) - GET_ONLY))
 def test_every_change_wants_a_token(name, code):
     client = client_of(*ALL, enforce_csrf_checks=True)
-    where = VIEWS[name][1]
-    url = where if where.startswith("/") else address(where, code)
+    url = place_of(name, code, client.user)
 
     assert client.post(url, {"key": uuid4(), "reason": "ended"}).status_code == 403
 
@@ -681,6 +746,8 @@ def test_buttons_are_shown_to_those_who_may(role, code):
     }
     listed = client.get(LIST)
     assert ("Issue a code" in text_of(listed)) == (role == "add_creditcode")
+    assert ("Issue many codes" in text_of(listed)) == (role == "add_creditcode")
+    assert ("Import codes" in text_of(listed)) == (role == "import_creditcode")
     assert (EXPORT in text_of(listed)) == (role == "export_creditcode")
     assert ('name="code"' in text_of(listed)) == (role == "change_creditcode")
     menu = client.get(reverse("dashboard:index"))

@@ -107,7 +107,7 @@ def test_the_file_has_headings(admin_client, code):
     ],
 )
 def test_what_is_no_period_is_said_at_its_field(admin_client, code, query):
-    for more in ({}, {"as": "csv"}):
+    for more in ({}, {"as": "csv"}, {"as": "xlsx"}):
         response = admin_client.get(PAGE, {**query, **more})
 
         assert response.status_code == 200

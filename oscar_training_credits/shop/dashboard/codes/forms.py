@@ -18,11 +18,18 @@ from django.views.decorators.debug import sensitive_variables
 from oscar.core.loading import get_model
 
 from ....credits import email_domain, wording
-from ....credits.codes import code_text, finding, issuing, listing
+from ....credits.codes import (
+    code_text,
+    finding,
+    importing,
+    issuing,
+    jobs,
+    listing,
+)
 from ....credits.codes.fields import KeyField, NewTextField
 from ....credits.codes.finding import Condition
 from ....credits.codes.history import LONGEST_NOTE
-from ....credits.models import CodeChange, CreditCode, CreditGrant
+from ....credits.models import CodeChange, CodeJob, CreditCode, CreditGrant
 from ....credits.models.codes import CreditCodeQuerySet
 from ....credits.terms import (
     MOST_GRANTED,
@@ -33,6 +40,7 @@ from ....credits.terms import (
     start_of,
 )
 from ..widgets import PlainSelect
+from . import sheets
 
 DAYS = (7, 30, 90, 365)
 EVERY = ("", gettext_lazy("All"))
@@ -275,7 +283,13 @@ class CodeForm(forms.ModelForm):  # type: ignore[type-arg]
         ]
 
     SECTIONS: Any = [
-        ("", ["label", "text", "credits", "origin", "paid", "reference", "holder"]),
+        (
+            "",
+            [
+                *("number", "label", "text", "credits", "origin", "paid"),
+                *("reference", "holder"),
+            ],
+        ),
         (gettext_lazy("When"), ["first_day", "last_day", "ends_access"]),
         (gettext_lazy("For what"), ["content"]),
         (
@@ -305,14 +319,9 @@ def settings_of(code: CreditCode) -> dict[str, Any]:
     }
 
 
-class NewCodeForm(CodeForm):
-    """Issues a code with its first credits.
+class FirstCreditsForm(CodeForm):
+    """What is set on new codes, one or many, with their first credits."""
 
-    The text that is generated lies in the form already: so a second click sends the
-    same one, and is shown the first code.
-    """
-
-    text = NewTextField()
     credits = credits_field()
     origin = forms.ChoiceField(
         label=gettext_lazy("Origin of the credits"),
@@ -320,31 +329,81 @@ class NewCodeForm(CodeForm):
         widget=PlainSelect,
     )
     paid = PaidField()
-    generated = forms.CharField(widget=forms.HiddenInput)
     key = KeyField()
+
+    def clean_last_day(self) -> date | None:
+        return not_over(self.cleaned_data["last_day"])
+
+    def terms(self) -> dict[str, Any]:
+        """Return what was asked for, as `issue_code` and `issue_codes` take it."""
+        names = [*CodeForm.Meta.fields, "learners", "credits", "origin", "paid"]
+        asked = {name: self.cleaned_data[name] for name in names if name in self.fields}
+        first, last = self.cleaned_data["first_day"], self.cleaned_data["last_day"]
+        asked["email_domains"] = email_domain.listed(asked["email_domains"])
+        return {
+            **asked,
+            "starts_at": start_of(first) if first else None,
+            "expires_at": end_of(last) if last else None,
+        }
+
+    @property
+    def idempotency_key(self) -> str:
+        return f"dashboard:{self.cleaned_data['key'].hex}"
+
+
+class NewCodeForm(FirstCreditsForm):
+    """Issues a code with its first credits.
+
+    The text that is generated lies in the form already: so a second click sends the
+    same one, and is shown the first code.
+    """
+
+    text = NewTextField()
+    generated = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["generated"].initial = issuing.new_text
 
-    def clean_last_day(self) -> date | None:
-        return not_over(self.cleaned_data["last_day"])
-
-    @sensitive_variables("asked", "text")
+    @sensitive_variables("text")
     def issue(self, *, by: Any) -> issuing.IssuedCode:
-        asked = dict(self.cleaned_data)
-        text = asked.pop("text") or asked["generated"]
-        first, last = asked.pop("first_day"), asked.pop("last_day")
-        key = asked.pop("key")
-        del asked["generated"]
-        asked["email_domains"] = email_domain.listed(asked["email_domains"])
+        text = self.cleaned_data["text"] or self.cleaned_data["generated"]
         return issuing.issue_code(
-            **asked,
-            text=text,
-            starts_at=start_of(first) if first else None,
-            expires_at=end_of(last) if last else None,
+            **self.terms(), text=text, by=by, idempotency_key=self.idempotency_key
+        )
+
+
+class ManyCodesForm(FirstCreditsForm):
+    """Plans to issue many codes that are alike."""
+
+    number = forms.IntegerField(
+        label=gettext_lazy("How many codes"),
+        min_value=1,
+        max_value=jobs.MOST_CODES,
+    )
+    paid = PaidField(
+        label=gettext_lazy("Each code is sold for"),
+        help_text=gettext_lazy(
+            "What the customer pays for the credits on one code, without tax. Leave"
+            " it empty if you do not know, or if they are a present."
+        ),
+    )
+
+    def clean(self) -> Any:
+        if not jobs.can_derive():
+            text = _(
+                "This site makes the texts of codes in a way of its own, which can't"
+                " be repeated for a file. Ask its developer."
+            )
+            raise ValidationError(text)
+        return super().clean()
+
+    def plan(self, *, by: Any) -> CodeJob:
+        return jobs.plan_issue(
+            self.cleaned_data["number"],
+            key=self.idempotency_key,
             by=by,
-            idempotency_key=f"dashboard:{key.hex}",
+            **self.terms(),
         )
 
 
@@ -411,6 +470,26 @@ class KeyForm(forms.Form):
     @property
     def idempotency_key(self) -> str:
         return f"dashboard:{self.cleaned_data['key'].hex}"
+
+
+class ImportForm(KeyForm):
+    """Takes a file with codes that were issued elsewhere."""
+
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        help_text=gettext_lazy("CSV in UTF-8 or UTF-16, or XLSX."),
+        widget=forms.FileInput(attrs={"accept": ".csv,.txt,.xlsx"}),
+    )
+
+    def plan(self, *, by: Any) -> CodeJob:
+        file = self.cleaned_data["file"]
+        return importing.plan_import(
+            sheets.rows_in(file),
+            key=self.idempotency_key,
+            name=file.name,
+            currency=settings.OSCAR_DEFAULT_CURRENCY,
+            by=by,
+        )
 
 
 class TopUpForm(KeyForm):

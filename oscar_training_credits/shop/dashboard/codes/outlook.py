@@ -15,7 +15,7 @@ from django.views.generic import TemplateView
 from ....credits.ledger.forecast import Forecast, ending_within
 from ....credits.models import CreditCode
 from ....credits.wording import last_day
-from ..csv_files import csv_response
+from ..files import FORMATS
 from ..widgets import PlainSelect
 from .base import CodesMixin, code_url
 from .periods import MOST_SHOWN, Row
@@ -43,7 +43,7 @@ class OutlookForm(forms.Form):
 class OutlookView(CodesMixin, TemplateView):
     """The codes whose credits end soon, by spending or by expiring, soonest first.
 
-    `?as=csv` sends the file.
+    `?as=csv` or `?as=xlsx` sends the file.
     """
 
     request: Any
@@ -56,8 +56,8 @@ class OutlookView(CodesMixin, TemplateView):
             return self.render_to_response(self.get_context_data(form=form))
         days = int(form.cleaned_data["within"])
         found = ending_within(days, at=timezone.now())
-        if request.GET.get("as") == "csv":
-            return csv_response("outlook", exported(found))
+        if respond := FORMATS.get(request.GET.get("as", "")):
+            return respond("outlook", exported(found))
         soonest = heapq.nsmallest(MOST_SHOWN + 1, found, key=end_of)
         context = self.get_context_data(
             form=form,
@@ -65,7 +65,7 @@ class OutlookView(CodesMixin, TemplateView):
             columns=[_("Holder"), *COLUMNS],
             rows=[row_of(*pair) for pair in soonest[:MOST_SHOWN]],
             has_more=len(soonest) > MOST_SHOWN,
-            file_query=f"{request.GET.urlencode()}&as=csv",
+            file_query=request.GET.urlencode(),
         )
         return self.render_to_response(context)
 

@@ -16,7 +16,7 @@ from django.views.generic import TemplateView
 from ....credits.ledger.reporting import RollForward, roll_forward_series
 from ....credits.ledger.usage import Use, UseGrouping, use_of_credits
 from ....credits.terms import start_of
-from ..csv_files import csv_response
+from ..files import FORMATS
 from .base import CodesMixin
 from .chart import HEIGHT, WIDTH, round_up
 from .roll_forward import COLUMNS
@@ -58,7 +58,7 @@ class Bar:
 class OverviewView(CodesMixin, TemplateView):
     """What became of credits month by month, and what they were used for.
 
-    `?as=csv` sends the months as a file.
+    `?as=csv` or `?as=xlsx` sends the months as a file.
     """
 
     request: Any
@@ -68,8 +68,8 @@ class OverviewView(CodesMixin, TemplateView):
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         months = year_until(timezone.localdate())
         rows = roll_forward_series([*months, timezone.now()])
-        if request.GET.get("as") == "csv":
-            return csv_response("credits-by-month", exported(rows))
+        if respond := FORMATS.get(request.GET.get("as", "")):
+            return respond("credits-by-month", exported(rows))
         moved = [
             (_("Granted"), "granted", [row.granted for row in rows]),
             (_("Redeemed"), "redeemed", [row.redeemed - row.refunded for row in rows]),

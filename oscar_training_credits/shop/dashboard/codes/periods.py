@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
 
 from ....credits.terms import end_of, far_away_text, is_far_away, start_of
-from ..csv_files import csv_response
+from ..files import FORMATS
 from .base import CodesMixin
 from .forms import day_field
 
@@ -68,7 +68,7 @@ class Row:
 class PeriodReportView(CodesMixin, TemplateView):
     """A report on a period, this month unless another is asked for.
 
-    `?as=csv` sends the file.
+    `?as=csv` or `?as=xlsx` sends the file.
     """
 
     request: Any
@@ -84,8 +84,8 @@ class PeriodReportView(CodesMixin, TemplateView):
         form = self.form_class(asked)
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(form=form))
-        if request.GET.get("as") == "csv":
-            return csv_response(self.file_name, self.lines(form))
+        if respond := FORMATS.get(request.GET.get("as", "")):
+            return respond(self.file_name, self.lines(form))
         shown = list(islice(self.shown_rows(form), MOST_SHOWN + 1))
         context = self.get_context_data(
             form=form,
@@ -93,7 +93,7 @@ class PeriodReportView(CodesMixin, TemplateView):
             has_more=len(shown) > MOST_SHOWN,
             grouping=self.grouping(form),
             columns=list(self.columns.values()),
-            file_query=f"{request.GET.urlencode()}&as=csv",
+            file_query=request.GET.urlencode(),
         )
         return self.render_to_response(context)
 

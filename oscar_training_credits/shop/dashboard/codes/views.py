@@ -33,6 +33,7 @@ from ....credits.ledger.quoting import spend_order
 from ....credits.models import CreditCode
 from ....exceptions import CodeTaken, IdempotencyKeyReused
 from ..csv_files import csv_response
+from ..files import FORMATS
 from ..mixins import SearchedTableView
 from . import new_text, showing
 from .base import LIST, CodesMixin, used_before
@@ -40,6 +41,7 @@ from .changes import ACTIONS, BulkStateView
 from .chart import chart_of
 from .explaining import ExplainCodeView
 from .forms import CodeSearchForm, NewCodeForm, settings_of
+from .jobs import ImportView
 from .tables import CodeTable, TablePaginator, badge
 
 MOST_DRAWN = 2_000
@@ -72,6 +74,7 @@ class CodeListView(CodesMixin, SearchedTableView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
             may_create=CreateCodeView.is_open_to(self.request.user),
+            may_import=ImportView.is_open_to(self.request.user),
             may_export=ExportCodesView.is_open_to(self.request.user),
             may_change=BulkStateView.is_open_to(self.request.user),
             back=self.request.GET.urlencode(),
@@ -80,7 +83,7 @@ class CodeListView(CodesMixin, SearchedTableView):
 
 
 class ExportCodesView(CodesMixin, View):
-    """The codes that a search and its filters find, as a CSV file."""
+    """The codes that a search and its filters find, as a file: CSV or XLSX."""
 
     takes_code = True
     permission = "export_creditcode"
@@ -90,7 +93,11 @@ class ExportCodesView(CodesMixin, View):
         form = CodeSearchForm(request.GET)
         codes = listing.with_balance(CreditCode.objects.order_by("-pk"))
         found = form.filtered(codes) if form.is_valid() else codes.none()
-        return csv_response("credit-codes", showing.exported(found))
+        respond = FORMATS.get(request.GET.get("as", ""), csv_response)
+        response: StreamingHttpResponse = respond(
+            "credit-codes", showing.exported(found)
+        )
+        return response
 
 
 @method_decorator(sensitive_post_parameters("q"), name="dispatch")
