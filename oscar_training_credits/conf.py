@@ -148,6 +148,11 @@ class Settings:
         return self._get("ENROLMENT_BACKEND", None)
 
     @property
+    def TEST_MODE(self) -> bool:
+        """Whether test codes work for everybody, as on a site that is being set up."""
+        return self._get("TEST_MODE", False)
+
+    @property
     def MAILS(self) -> list[str]:
         """The communication events whose mails are sent: what is left out is off."""
         return self._get("MAILS", MAILS)

@@ -37,8 +37,9 @@ KINDS: dict[str, str] = {
 class Restrictions(TypedDict, total=False):
     """For whom a code is, how much of it each may have, and what ends with it.
 
-    All may be left out. With `named_only` a code that names nobody is for nobody, where
-    it would be for everybody else.
+    All may be left out. A test code, `is_test`, is for staff, and in no report. With
+    `named_only` a code that names nobody is for nobody, where it would be for
+    everybody else.
     """
 
     learners: Iterable[AbstractBaseUser]
@@ -50,6 +51,7 @@ class Restrictions(TypedDict, total=False):
     redemptions_per_learner: int | None
     one_order_only: bool
     ends_access: bool
+    is_test: bool
 
 
 @dataclass(frozen=True, slots=True, repr=False)

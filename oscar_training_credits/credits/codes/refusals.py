@@ -42,6 +42,7 @@ class Reason(BaseReason):
     MISTYPED = "mistyped"
     UNKNOWN = "unknown"
     DISABLED = "disabled"
+    TEST_CODE = "test_code"
     NOT_LOGGED_IN = "not_logged_in"
     NOT_FOR_YOU = "not_for_you"
     NOT_STARTED = "not_started"
@@ -63,7 +64,7 @@ class Reason(BaseReason):
         return Reason.UNKNOWN if self in SECRET else self
 
 
-SECRET = {Reason.DISABLED, Reason.NOT_LOGGED_IN, Reason.NOT_FOR_YOU}
+SECRET = {Reason.DISABLED, Reason.TEST_CODE, Reason.NOT_LOGGED_IN, Reason.NOT_FOR_YOU}
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,8 @@ def _secret_text(refusal: Refusal) -> str:
     match refusal.reason:
         case Reason.DISABLED:
             return _("The code is not active.")
+        case Reason.TEST_CODE:
+            return _("It is a test code, which works for staff only.")
         case Reason.NOT_LOGGED_IN:
             return _("It is for certain learners, and this visitor has not logged in.")
         case Reason.NOT_FOR_YOU:

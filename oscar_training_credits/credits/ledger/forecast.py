@@ -86,6 +86,7 @@ def ending_within(days: int, *, at: datetime) -> Iterator[tuple[CreditCode, Fore
         | Q(pk__in=ending.values("code"))
         | Q(expires_at__gt=at, expires_at__lte=until),
         state=CreditCode.State.ACTIVE,
+        is_test=False,
     )
     rows = codes.order_by("pk").iterator(CHUNK)
     while chunk := list(islice(rows, CHUNK)):

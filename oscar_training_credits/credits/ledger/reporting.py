@@ -231,11 +231,13 @@ def until_now(start: datetime, end: datetime) -> datetime:
 
 
 def _entries(end: datetime) -> QuerySet[LedgerEntry]:
-    return LedgerEntry.objects.filter(created_at__lt=end).order_by()
+    real = LedgerEntry.objects.filter(grant__code__is_test=False)
+    return real.filter(created_at__lt=end).order_by()
 
 
 def _reinstated(start: datetime, end: datetime) -> QuerySet[Reinstatement]:
-    return Reinstatement.objects.filter(created_at__gte=start, created_at__lt=end)
+    real = Reinstatement.objects.filter(grant__code__is_test=False)
+    return real.filter(created_at__gte=start, created_at__lt=end)
 
 
 def _key(grouping: Grouping) -> Any:

@@ -90,6 +90,7 @@ def _taken(grouping: UseGrouping, start: datetime, end: datetime) -> QuerySet[An
     )
     lines = RedemptionLine.objects.filter(
         own_entry & (at_once | held_before),
+        redemption__code__is_test=False,
         redemption__state=Redemption.State.CAPTURED,
     )
     grouped = _grouped(lines, grouping, prefix="")
@@ -105,7 +106,9 @@ def _given_back(
     grouping: UseGrouping, start: datetime, end: datetime
 ) -> QuerySet[Any, Any]:
     lines = RefundLine.objects.filter(
-        refund__created_at__gte=start, refund__created_at__lt=end
+        refund__created_at__gte=start,
+        refund__created_at__lt=end,
+        redemption_line__redemption__code__is_test=False,
     )
     grouped = _grouped(lines, grouping, prefix="redemption_line__")
     sums: QuerySet[Any, Any] = grouped.annotate(credits=Sum("credits"))

@@ -74,7 +74,7 @@ class CreditCode(ServiceColumns):
         CLOSED = "closed", _("Closed")
 
     SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset(
-        {"digest", "last_four", "state"}
+        {"digest", "last_four", "state", "is_test"}
     )
     ROW_COLUMN: ClassVar[str] = "created_at"
 
@@ -178,6 +178,14 @@ class CreditCode(ServiceColumns):
         default=False,
         help_text=_("Access bought with it ends when the code does, if not before."),
     )
+    is_test = models.BooleanField(
+        _("test code"),
+        default=False,
+        help_text=_(
+            "To try things out: it works for staff only, and counts in no report. It"
+            " stays one for good."
+        ),
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -246,6 +254,8 @@ class CreditCode(ServiceColumns):
 
     def _named(self, label: str) -> str:
         text = _("%(label)s (code ending %(ending)s)")
+        if self.is_test:
+            text = _("%(label)s (test code ending %(ending)s)")
         return text % {"label": label, "ending": self.last_four}
 
     def save(self, *args: Any, **kwargs: Any) -> None:

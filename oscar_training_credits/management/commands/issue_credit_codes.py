@@ -78,6 +78,9 @@ class Command(BaseCommand):
             action="store_true",
             help="access bought with a code ends when the code does",
         )
+        parser.add_argument(
+            "--test", action="store_true", help="test codes: for staff, in no report"
+        )
         parser.add_argument("--output", help="a file for the CSV, else standard output")
 
     def handle(self, **options: Any) -> None:
@@ -176,6 +179,7 @@ def restrictions(options: dict[str, Any]) -> dict[str, Any]:
         ),
         "one_order_only": options["one_order"],
         "ends_access": options["ends_access"],
+        "is_test": options["test"],
     }
 
 

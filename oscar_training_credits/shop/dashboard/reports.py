@@ -119,5 +119,5 @@ def _credits_of(orders: QuerySet[Any], *, placed_after: Any = None) -> int:
     """Return the credits taken for `orders`, in one query."""
     placed = Q(order__date_placed__gt=placed_after) if placed_after else Q()
     keys = orders.order_by().values("pk")
-    taken = Redemption.objects.filter(placed, order__in=keys)
+    taken = Redemption.objects.filter(placed, order__in=keys, code__is_test=False)
     return taken.aggregate(total=Sum("credits"))["total"] or 0

@@ -249,7 +249,9 @@ def _refund_text(refund: Refund) -> str:
     text = _("%(credits)s given back to %(label)s, code ending %(ending)s (%(lines)s).")
     said = text % {
         "credits": wording.in_words(refund.credits),
-        "label": code.label,
+        "label": _("%(label)s (test)") % {"label": code.label}
+        if code.is_test
+        else code.label,
         "ending": code.last_four,
         "lines": ", ".join(f"{line.title} {TIMES} {n}" for line, n in units.items()),
     }

@@ -329,7 +329,13 @@ def test_codes_that_a_stranger_must_not_know_of_share_the_text_of_unknown_ones()
     shared = [reasons for reasons in told.values() if len(reasons) > 1]
 
     assert shared == [
-        {Reason.UNKNOWN, Reason.DISABLED, Reason.NOT_LOGGED_IN, Reason.NOT_FOR_YOU}
+        {
+            Reason.UNKNOWN,
+            Reason.DISABLED,
+            Reason.TEST_CODE,
+            Reason.NOT_LOGGED_IN,
+            Reason.NOT_FOR_YOU,
+        }
     ]
 
 

@@ -627,6 +627,7 @@ VIEWS = {
     "adjust": ("adjust_creditcode", "adjust"),
     "close": ("adjust_creditcode", "close"),
     "rotate": ("rotate_creditcode", "rotate"),
+    "purge": ("adjust_creditcode", "purge"),
     "explain": ("explain_creditcode", "explain"),
     "outstanding": ("report_creditcode", reverse("training_credits:code-outstanding")),
     "overview": ("report_creditcode", reverse("training_credits:code-overview")),
@@ -699,10 +700,9 @@ def test_who_may_open_which_page(role, code):
             elif not may:
                 assert status == 403, (name, method)
             elif method in ("get", "head"):
-                # Enabling what is active leads back to the code.
-                expected = (
-                    405 if name in POST_ONLY else 302 if name == "enable" else 200
-                )
+                # Enabling what is active, or purging what is no test code, leads back.
+                leads_back = name in ("enable", "purge")
+                expected = 405 if name in POST_ONLY else 302 if leads_back else 200
                 assert status == expected, (name, method)
             elif method == "post":
                 expected = 405 if name in GET_ONLY else (200, 302)

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from ....conf import settings
 from ...models import CreditCode, CreditGrant
 from ..refusals import Reason, Refusal
 from .asking import Purchase
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
 
 
 def enabled(code: CreditCode, purchase: Purchase) -> Refusal | None:
     if code.state != CreditCode.State.ACTIVE:
         return Refusal(Reason.DISABLED)
+    if code.is_test and not may_test(purchase.learner):
+        return Refusal(Reason.TEST_CODE)
     return None
+
+
+def may_test(learner: AbstractBaseUser | None) -> bool:
+    """Tell whether test codes work for somebody: for staff, or on a site in test."""
+    return settings.TEST_MODE or bool(getattr(learner, "is_staff", False))
 
 
 def started(code: CreditCode, purchase: Purchase) -> Refusal | None:

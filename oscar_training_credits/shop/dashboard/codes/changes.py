@@ -33,6 +33,7 @@ from ....exceptions import (
     IdempotencyKeyReused,
     NotEnoughCredits,
 )
+from ...order import purging
 from . import new_text
 from .base import LIST, CodesMixin, used_before
 from .forms import (
@@ -312,6 +313,45 @@ class CloseView(ChangeCodeView):
         adjusting.close_code(self.code, by=self.request.user, **form.record())
 
 
+class PurgeView(ChangeCodeView):
+    name = "purge"
+    menu = gettext_lazy("Purge…")
+    permission = "adjust_creditcode"
+    form_class = ReasonForm
+    heading = gettext_lazy("Purge the test code?")
+    button = gettext_lazy("Purge it")
+    done = gettext_lazy("The test code is closed, and what it made is undone.")
+    is_dangerous = True
+
+    @classmethod
+    def suits(cls, code: CreditCode) -> bool:
+        return code.is_test
+
+    def consequences(self) -> list[str]:
+        traces = purging.traces_of(self.code)
+        orders = ngettext(
+            "%(n)d order gives the credits back that it took from it.",
+            "%(n)d orders give the credits back that they took from it.",
+            traces.orders,
+        )
+        accesses = ngettext(
+            "%(n)d access that was bought with it ends.",
+            "%(n)d accesses that were bought with it end.",
+            traces.accesses,
+        )
+        return [
+            orders % {"n": traces.orders},
+            accesses % {"n": traces.accesses},
+            _(
+                "Then it is closed, and what is left on it lapses. The records stay,"
+                " and count in no report. This can't be undone."
+            ),
+        ]
+
+    def act(self, form: ReasonForm) -> None:
+        purging.purge(self.code, by=self.request.user, **form.record())
+
+
 @method_decorator(
     [never_cache, sensitive_post_parameters("text", "generated")], name="dispatch"
 )
@@ -365,6 +405,7 @@ ACTIONS: dict[str, type[ChangeCodeView]] = {
         DisableView,
         RotateView,
         CloseView,
+        PurgeView,
     )
 }
 """What can be done to a code, by the end of its address: in the buttons' order."""

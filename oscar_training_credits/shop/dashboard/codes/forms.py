@@ -87,6 +87,16 @@ class CodeSearchForm(forms.Form):
         widget=PlainSelect,
         empty_label=EVERY[1],
     )
+    test = forms.ChoiceField(
+        label=gettext_lazy("Test codes"),
+        choices=[
+            EVERY,
+            ("no", gettext_lazy("Without test codes")),
+            ("only", gettext_lazy("Only test codes")),
+        ],
+        required=False,
+        widget=PlainSelect,
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -112,6 +122,8 @@ class CodeSearchForm(forms.Form):
             codes = listing.holding_less(codes, asked["under"], now)
         if asked["content"]:
             codes = codes.filter(content=asked["content"])
+        if asked["test"]:
+            codes = codes.filter(is_test=asked["test"] == "only")
         return codes
 
 
@@ -300,7 +312,7 @@ class CodeForm(forms.ModelForm):  # type: ignore[type-arg]
             gettext_lazy("How much"),
             ["credits_per_learner", "redemptions_per_learner", "one_order_only"],
         ),
-        (gettext_lazy("For staff"), ["notes"]),
+        (gettext_lazy("For staff"), ["notes", "is_test"]),
     ]
 
 
@@ -312,6 +324,7 @@ def settings_of(code: CreditCode) -> dict[str, Any]:
     return {
         **{name: getattr(code, name) for name in names},
         "content": code.content_id,
+        "is_test": code.is_test,
         "groups": list(code.groups.values_list("pk", flat=True)),
         "learners": "\n".join(addresses),
         "first_day": day_of(code.starts_at),
@@ -329,6 +342,11 @@ class FirstCreditsForm(CodeForm):
         widget=PlainSelect,
     )
     paid = PaidField()
+    is_test = forms.BooleanField(
+        label=gettext_lazy("Test code"),
+        required=False,
+        help_text=CreditCode._meta.get_field("is_test").help_text,
+    )
     key = KeyField()
 
     def clean_last_day(self) -> date | None:
@@ -336,7 +354,14 @@ class FirstCreditsForm(CodeForm):
 
     def terms(self) -> dict[str, Any]:
         """Return what was asked for, as `issue_code` and `issue_codes` take it."""
-        names = [*CodeForm.Meta.fields, "learners", "credits", "origin", "paid"]
+        names = [
+            *CodeForm.Meta.fields,
+            "learners",
+            "credits",
+            "origin",
+            "paid",
+            "is_test",
+        ]
         asked = {name: self.cleaned_data[name] for name in names if name in self.fields}
         first, last = self.cleaned_data["first_day"], self.cleaned_data["last_day"]
         asked["email_domains"] = email_domain.listed(asked["email_domains"])

@@ -48,6 +48,7 @@ def exported(codes: Any) -> Iterator[list[Any]]:
         _("From"),
         _("Until"),
         _("Issued"),
+        _("Test code"),
     ]
     now = timezone.now()
     for code in codes.iterator(chunk_size=1_000):
@@ -61,6 +62,7 @@ def exported(codes: Any) -> Iterator[list[Any]]:
             code.starts_at,
             code.expires_at,
             code.created_at,
+            _("Yes") if code.is_test else _("No"),
         ]
 
 
@@ -140,6 +142,7 @@ def facts_of(code: CreditCode) -> list[tuple[str, str]]:
         (_("For whom"), ", ".join(whom) or everybody),
         (_("How much"), ", ".join(how_much)),
         (_("Outlook"), outlook_of(code)),
+        (_("Test code"), _("For staff only; in no report") if code.is_test else ""),
         (_("Issued"), _issued(code)),
         (_("Notes"), code.notes),
     ]

@@ -26,6 +26,13 @@ def badge(condition: Condition) -> str:
     )
 
 
+def test_badge(code: Any) -> str:
+    """Return what marks a test code, wherever its label stands alone."""
+    if not code.is_test:
+        return ""
+    return format_html('<span class="badge badge-warning">{}</span>', _("Test"))
+
+
 class TablePaginator(CappedPaginator):
     """Pages a table of django-tables2, which wraps its queryset twice."""
 
@@ -69,6 +76,9 @@ class CodeTable(DashboardTable):
             text = _("More than %(number)d codes; search for the others")
             return text % {"number": self.paginator.count}
         return str(super().get_caption_display())
+
+    def render_label(self, record: Any) -> str:
+        return format_html("{} {}", record.label, test_badge(record))
 
     def render_chosen(self, record: Any) -> str:
         return format_html(

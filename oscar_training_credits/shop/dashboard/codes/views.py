@@ -42,7 +42,7 @@ from .chart import chart_of
 from .explaining import ExplainCodeView
 from .forms import CodeSearchForm, NewCodeForm, settings_of
 from .jobs import ImportView
-from .tables import CodeTable, TablePaginator, badge
+from .tables import CodeTable, TablePaginator, badge, test_badge
 
 MOST_DRAWN = 2_000
 """How many movements the drawing of a code's balance is made of."""
@@ -179,6 +179,7 @@ class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
             balance=balance,
             condition=condition,
             badge=badge(condition),
+            test_badge=test_badge(code),
             chart=chart_of(balances_over_time(grants, at=now, most=MOST_DRAWN)),
             grants=[showing.grant_row(grant, now) for grant in grants],
             facts=showing.facts_of(code),
