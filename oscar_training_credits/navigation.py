@@ -54,6 +54,11 @@ TRAINING = {
             "access_fn": may_open,
         },
         {
+            "label": _("Turned away"),
+            "url_name": "training_credits:code-turned-away",
+            "access_fn": may_open,
+        },
+        {
             "label": _("Training access"),
             "url_name": "training_credits:access-list",
             "access_fn": may_open,

@@ -12,6 +12,7 @@ from .shop.dashboard.codes import jobs as code_jobs
 from .shop.dashboard.codes import outlook as code_outlook
 from .shop.dashboard.codes import overview as code_overview
 from .shop.dashboard.codes import roll_forward as code_roll_forward
+from .shop.dashboard.codes import turned_away as code_turned_away
 from .shop.dashboard.codes import usage as code_usage
 from .shop.dashboard.codes import views as code_views
 from .shop.dashboard.deliveries import views as deliveries_views
@@ -132,6 +133,11 @@ urlpatterns = [
         "dashboard/codes/overview/",
         code_overview.OverviewView.as_view(),
         name="code-overview",
+    ),
+    path(
+        "dashboard/codes/turned-away/",
+        code_turned_away.TurnedAwayView.as_view(),
+        name="code-turned-away",
     ),
     path(
         "dashboard/codes/use/",

@@ -14,7 +14,7 @@ from ..isolation import own_transaction
 from ..ledger import redemption
 from ..ledger.quoting import Item
 from ..models import AppliedCode, CreditCode
-from . import code_text
+from . import code_text, turning_away
 from .refusals import Reason, Refusal
 from .rules import Purchase, first_refusal
 from .throttling import Requester, counted
@@ -50,6 +50,8 @@ def apply_code(
             AppliedCode.objects.create(basket=basket, code=code)
     except IntegrityError as error:
         raise CreditCodeRefused(Refusal(Reason.ALREADY_APPLIED)) from error
+    if code.balance() < min(item.credits for item in items):
+        turning_away.count(code, learner, Reason.NOT_ENOUGH)
     return code
 
 
@@ -91,6 +93,7 @@ def read_code(
         if refusal and is_mistyped_miss(refusal, text):
             raise CreditCodeRefused(unknown(text))
         if refusal:
+            turning_away.count(code, purchase.learner, refusal.reason)
             raise CreditCodeRefused(refusal)
     return code
 

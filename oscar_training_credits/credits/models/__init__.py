@@ -1,5 +1,5 @@
 from .access import Access, AccessChange, Delivery, DueAccess, Place
-from .codes import AppliedCode, CodeChange, CreditCode, CreditGrant
+from .codes import AppliedCode, CodeChange, CreditCode, CreditGrant, TurnedAway
 from .jobs import CodeJob, CodeJobEvent, CodeJobPart
 from .ledger import (
     LedgerEntry,
@@ -47,4 +47,5 @@ __all__ = [
     "TakenPayment",
     "TermsChange",
     "TrainingProduct",
+    "TurnedAway",
 ]

@@ -491,6 +491,31 @@ class CodeChange(models.Model):
         return f"{self.code_id}: {self.kind}"
 
 
+class TurnedAway(models.Model):
+    """How often a learner who may use a code could not, on one day for one reason."""
+
+    code = models.ForeignKey(CreditCode, on_delete=models.CASCADE, related_name="+")
+    learner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    reason = models.CharField(_("reason"), max_length=50)
+    day = models.DateField(_("day"), help_text=_("In the site's time zone."))
+    times = models.PositiveIntegerField(_("times"), default=1)
+
+    class Meta:
+        verbose_name = _("learner turned away")
+        verbose_name_plural = _("learners turned away")
+        indexes = [
+            models.Index(fields=["day"], name="training_credits_turned_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code_id}: {self.reason}"
+
+
 class AppliedCode(models.Model):
     """A code that a learner has applied to a basket, in the order applied."""
 

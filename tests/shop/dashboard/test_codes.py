@@ -632,6 +632,10 @@ VIEWS = {
     "outstanding": ("report_creditcode", reverse("training_credits:code-outstanding")),
     "overview": ("report_creditcode", reverse("training_credits:code-overview")),
     "outlook": ("report_creditcode", reverse("training_credits:code-outlook")),
+    "turned-away": (
+        "report_creditcode",
+        reverse("training_credits:code-turned-away"),
+    ),
     "use": ("report_creditcode", reverse("training_credits:code-use")),
     "many": ("add_creditcode", reverse("training_credits:code-many")),
     "many-job": ("add_creditcode", "many-job"),
@@ -643,7 +647,7 @@ VIEWS = {
     "import-errors": ("import_creditcode", "import-errors"),
 }
 POST_ONLY = {"find", "bulk", "many-act", "many-file", "import-act"}
-REPORTS = {"outstanding", "outlook", "overview", "use"}
+REPORTS = {"outstanding", "outlook", "overview", "turned-away", "use"}
 JOBS = {"many-job", "import-job", "import-errors"}
 GET_ONLY = {"list", "detail", "explain", "export", *REPORTS, *JOBS}
 ROLES = ["anonymous", "learner", "staff", "partner", "superuser", *ALL]
