@@ -1,5 +1,12 @@
 from .access import Access, AccessChange, Delivery, DueAccess, Place
-from .codes import AppliedCode, CodeChange, CreditCode, CreditGrant, TurnedAway
+from .codes import (
+    AppliedCode,
+    CodeChange,
+    CodeManager,
+    CreditCode,
+    CreditGrant,
+    TurnedAway,
+)
 from .jobs import CodeJob, CodeJobEvent, CodeJobPart
 from .ledger import (
     LedgerEntry,
@@ -28,6 +35,7 @@ __all__ = [
     "CodeJob",
     "CodeJobEvent",
     "CodeJobPart",
+    "CodeManager",
     "CreditCode",
     "CreditGrant",
     "Delivery",

@@ -516,6 +516,42 @@ class TurnedAway(models.Model):
         return f"{self.code_id}: {self.reason}"
 
 
+class CodeManager(models.Model):
+    """A person on the customer's side who looks after a code.
+
+    Named by their account, or invited by the address alone where there is none.
+    """
+
+    code = models.ForeignKey(
+        CreditCode,
+        verbose_name=_("code"),
+        on_delete=models.CASCADE,
+        related_name="managers",
+    )
+    email = models.EmailField(_("e-mail address"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("user"),
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("manager of a code")
+        verbose_name_plural = _("managers of codes")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code", "email"], name="training_credits_manager_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code_id}: {self.email}"
+
+
 class AppliedCode(models.Model):
     """A code that a learner has applied to a basket, in the order applied."""
 

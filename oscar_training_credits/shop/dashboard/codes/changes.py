@@ -23,7 +23,7 @@ from django.views.generic import FormView, View
 
 from ....converters import number_in
 from ....credits import wording
-from ....credits.codes import issuing
+from ....credits.codes import issuing, managing
 from ....credits.ledger import adjusting, extending
 from ....credits.models import CreditCode
 from ....credits.terms import end_of
@@ -139,7 +139,12 @@ class EditCodeView(ChangeCodeView):
         return CreditCode.objects.get(pk=self.code.pk)
 
     def act(self, form: EditForm) -> None:
-        issuing.edit_code(self.code, form.values(), by=self.request.user)
+        values, by = form.values(), self.request.user
+        managers = values.pop("managers", None)
+        with transaction.atomic():
+            issuing.edit_code(self.code, values, by=by)
+            if managers is not None:
+                managing.set_managers(self.code, managers, by=by)
 
 
 class TopUpView(ChangeCodeView):
@@ -215,7 +220,7 @@ class ExtendView(ChangeCodeView):
         if not self.code.expires_at:
             return [_("The code itself has no end; only its credits can have one.")]
         end = wording.end_in_words(self.code.expires_at)
-        texts = [_("It lasts until %(end)s.") % {"end": end}]
+        texts = [_("It ends now: %(end)s") % {"end": end}]
         if tied := extending.tied_access(self.code):
             text = ngettext(
                 "%(n)d access or place that was bought with it ends then.",

@@ -10,7 +10,8 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator
+from django.core.validators import MaxValueValidator, validate_email
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,6 +26,7 @@ from ....credits.codes import (
     issuing,
     jobs,
     listing,
+    managing,
 )
 from ....credits.codes.fields import KeyField, NewTextField
 from ....credits.codes.finding import Condition
@@ -87,6 +89,9 @@ class CodeSearchForm(forms.Form):
         widget=PlainSelect,
         empty_label=EVERY[1],
     )
+    holder = forms.CharField(
+        label=gettext_lazy("Customer"), required=False, strip=True, max_length=200
+    )
     test = forms.ChoiceField(
         label=gettext_lazy("Test codes"),
         choices=[
@@ -122,6 +127,8 @@ class CodeSearchForm(forms.Form):
             codes = listing.holding_less(codes, asked["under"], now)
         if asked["content"]:
             codes = codes.filter(content=asked["content"])
+        if asked["holder"]:
+            codes = codes.filter(holder__icontains=asked["holder"])
         if asked["test"]:
             codes = codes.filter(is_test=asked["test"] == "only")
         return codes
@@ -224,6 +231,29 @@ def learner_with(address: str) -> Any:
     return found[0]
 
 
+class ManagersField(forms.CharField):
+    """People by their e-mail addresses, one on each line, with an account or none."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "autocomplete": "off"})
+
+    def __init__(self) -> None:
+        super().__init__(
+            label=gettext_lazy("Managers"),
+            required=False,
+            help_text=gettext_lazy(
+                "Who looks after the code at the customer's: their e-mail addresses,"
+                " one on each line. They get no mail yet."
+            ),
+        )
+
+    def clean(self, value: Any) -> Any:
+        lines = [each.strip().lower() for each in super().clean(value).splitlines()]
+        addresses = list(dict.fromkeys(filter(None, lines)))
+        for address in addresses:
+            validate_email(address)
+        return addresses
+
+
 class CodeForm(forms.ModelForm):  # type: ignore[type-arg]
     """What staff set on a code, new or not."""
 
@@ -299,7 +329,7 @@ class CodeForm(forms.ModelForm):  # type: ignore[type-arg]
             "",
             [
                 *("number", "label", "text", "credits", "origin", "paid"),
-                *("reference", "holder"),
+                *("reference", "holder", "managers"),
             ],
         ),
         (gettext_lazy("When"), ["first_day", "last_day", "ends_access"]),
@@ -326,6 +356,7 @@ def settings_of(code: CreditCode) -> dict[str, Any]:
         "content": code.content_id,
         "is_test": code.is_test,
         "groups": list(code.groups.values_list("pk", flat=True)),
+        "managers": "\n".join(managing.addresses_of(code)),
         "learners": "\n".join(addresses),
         "first_day": day_of(code.starts_at),
         "last_day": day_of(code.expires_at, is_end=True),
@@ -384,6 +415,7 @@ class NewCodeForm(FirstCreditsForm):
     """
 
     text = NewTextField()
+    managers = ManagersField()
     generated = forms.CharField(widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -393,9 +425,16 @@ class NewCodeForm(FirstCreditsForm):
     @sensitive_variables("text")
     def issue(self, *, by: Any) -> issuing.IssuedCode:
         text = self.cleaned_data["text"] or self.cleaned_data["generated"]
-        return issuing.issue_code(
-            **self.terms(), text=text, by=by, idempotency_key=self.idempotency_key
-        )
+        key, terms = self.idempotency_key, self.terms()
+        managers = self.cleaned_data["managers"]
+        # No decorator: its frame would show the text in an error report.
+        with transaction.atomic():
+            # A second click does not undo what was changed since the first.
+            is_new = not issuing.issued_before(key, text=text, credits=terms["credits"])
+            issued = issuing.issue_code(**terms, text=text, by=by, idempotency_key=key)
+            if is_new and managers:
+                managing.set_managers(issued.code, managers, by=by)
+        return issued
 
 
 class ManyCodesForm(FirstCreditsForm):
@@ -434,6 +473,8 @@ class ManyCodesForm(FirstCreditsForm):
 
 class EditForm(CodeForm):
     """Changes a code. Days that are not touched keep their hour."""
+
+    managers = ManagersField()
 
     def __init__(self, *args: Any, instance: CreditCode, **kwargs: Any) -> None:
         kwargs["initial"] = settings_of(instance)

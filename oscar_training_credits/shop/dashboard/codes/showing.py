@@ -135,6 +135,7 @@ def facts_of(code: CreditCode) -> list[tuple[str, str]]:
     facts = [
         (_("Last four characters"), code.last_four),
         (_("Holder"), code.holder),
+        (_("Managers"), ", ".join(map(_manager, _managers_of(code)))),
         (_("Reference"), code.reference),
         (_("From"), wording.end_in_words(code.starts_at) if code.starts_at else ""),
         (_("Until"), ends),
@@ -147,6 +148,16 @@ def facts_of(code: CreditCode) -> list[tuple[str, str]]:
         (_("Notes"), code.notes),
     ]
     return [(name, text) for name, text in facts if text]
+
+
+def _managers_of(code: CreditCode) -> Any:
+    return code.managers.select_related("user").order_by("email")
+
+
+def _manager(manager: Any) -> str:
+    if manager.user is None:
+        return _("%(address)s (invited)") % {"address": manager.email}
+    return f"{name_of(manager.user)} ({manager.email})"
 
 
 def _issued(code: CreditCode) -> str:
@@ -347,6 +358,7 @@ def _name_of_field(name: str) -> str:
         "grant": _("credits left"),
         "access": _("accesses and places extended"),
         "mailed_to": _("to"),
+        "managers": _("managers"),
     }
     if name in own:
         return own[name]
