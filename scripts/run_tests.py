@@ -1,4 +1,10 @@
-"""Run the whole suite; the races on PostgreSQL, if the rest is on SQLite."""
+"""Run the whole suite; the races on PostgreSQL, if the rest is on SQLite.
+
+Usage: run_tests.py [--without-races] [ARGUMENT OF PYTEST ...]
+
+With --without-races they are left to whoever calls: CI runs the whole suite on a
+PostgreSQL anyway, and the races with it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+WITHOUT_RACES = "--without-races"
 ROOT = Path(__file__).resolve().parent.parent
 NO_TESTS = 5
 # Each worker makes a database of its own, so many of them would not be quicker.
@@ -14,9 +21,11 @@ WORKERS = ["--numprocesses=auto", "--maxprocesses=4"]
 
 
 def main(arguments: list[str]) -> int:
+    with_races = WITHOUT_RACES not in arguments
+    arguments = [argument for argument in arguments if argument != WITHOUT_RACES]
     pytest = [sys.executable, "-m", "pytest", *arguments]
     races = 0
-    if os.environ.get("DATABASE_URL", "sqlite").startswith("sqlite"):
+    if with_races and os.environ.get("DATABASE_URL", "sqlite").startswith("sqlite"):
         print("The races, on PostgreSQL:", flush=True)
         races = run(sys.executable, "scripts/with_postgres.py", *pytest, "-m races")
         if races == NO_TESTS:

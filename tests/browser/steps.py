@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client
 
 
 def log_in(page, user):
@@ -12,6 +14,15 @@ def log_in(page, user):
     page.get_by_label("Password", exact=False).first.fill("password")
     with page.expect_navigation():
         page.get_by_role("button", name="Log In").click()
+
+
+def give_session(context, live_server, user):
+    """Log `user` in without a form, for tests about something else."""
+    client = Client()
+    client.force_login(user)
+    name = settings.SESSION_COOKIE_NAME
+    value = client.cookies[name].value
+    context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
 
 
 def assert_accessible(page, part=None):

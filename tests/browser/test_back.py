@@ -13,10 +13,11 @@ from sandbox.academy.models import CoursePage
 
 from ..support.orders import place_order
 from ..support.pages import SECRET
-from .steps import log_in
+from .steps import give_session
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.browser]
 
+CATALOGUE = "/shop/catalogue/"
 TYPED = "ACME-TEAM-2026"
 LINK = re.compile("/training/claim/")
 KEEPS_PAGES = "--disable-back-forward-cache"  # what Playwright adds, and we take away
@@ -42,28 +43,30 @@ def page(remembering, browser_context_args, request):
 
 
 @pytest.fixture
-def learner():
-    return make_learner(email="learner@example.com")
+def learner(page, live_server):
+    """A learner who is logged in."""
+    user = make_learner(email="learner@example.com")
+    give_session(page.context, live_server, user)
+    return user
 
 
-def open_logged_in(page, learner, address):
-    page.goto(f"/shop/accounts/login/?next={address}")
-    log_in(page, learner)
-    page.wait_for_url(f"**{address}")
+def open_page(page, address):
+    page.goto(address)
     page.evaluate(
         "addEventListener('pageshow', (event) => { window.isKept = event.persisted })"
     )
 
 
-def log_out_and_go_back(page):
+def log_out_and_go_back(page, address):
     page.goto("/shop/accounts/logout/")
-    go_back(page)
+    go_back(page, address)
 
 
-def go_back(page):
+def go_back(page, address):
     # Playwright's own `go_back` waits for a load that a kept page never has.
     page.evaluate("setTimeout(() => history.back(), 0)")
-    page.wait_for_timeout(2_000)  # for a script that would load something, too
+    page.wait_for_url(f"**{address}", wait_until="commit")
+    page.wait_for_timeout(700)  # for a script that would load something, too
 
 
 def is_kept(page):
@@ -76,9 +79,9 @@ def everything_on(page):
 
 
 def test_this_browser_shows_pages_again_that_it_kept(page, learner):
-    open_logged_in(page, learner, "/shop/catalogue/")
+    open_page(page, CATALOGUE)
 
-    log_out_and_go_back(page)
+    log_out_and_go_back(page, CATALOGUE)
 
     assert is_kept(page)
 
@@ -90,10 +93,10 @@ def test_links_are_gone_after_log_out(page, learner, course, name):
         "my training": reverse("training_credits:my-training"),
         "order": reverse("customer:order", args=[order.number]),
     }[name]
-    open_logged_in(page, learner, address)
+    open_page(page, address)
     assert LINK.search(everything_on(page))
 
-    log_out_and_go_back(page)
+    log_out_and_go_back(page, address)
 
     assert not is_kept(page)
     assert not LINK.search(everything_on(page))
@@ -103,10 +106,10 @@ def test_links_are_gone_after_log_out(page, learner, course, name):
 def test_lessons_are_gone_after_log_out(page, learner, course, monkeypatch, is_shared):
     monkeypatch.setattr(CoursePage, "is_shared", is_shared)
     api.give_access(learner, course.training, reason="Goodwill")
-    open_logged_in(page, learner, course.url)
+    open_page(page, course.url)
     page.get_by_text(SECRET).first.wait_for()
 
-    log_out_and_go_back(page)
+    log_out_and_go_back(page, course.url)
 
     page.get_by_role("heading", name=course.title).first.wait_for()
     assert SECRET not in everything_on(page)
@@ -123,22 +126,19 @@ def test_a_typed_code_is_gone_after_log_out(page, learner, course, name):
         "enter code": reverse("training_credits:enter-code"),
         "payment": reverse("checkout:payment-details"),
     }[name]
-    open_logged_in(page, learner, address)
+    open_page(page, address)
     page.get_by_label("Enter Code").first.fill(TYPED)
 
-    log_out_and_go_back(page)
+    log_out_and_go_back(page, address)
 
     assert not is_kept(page)
     assert TYPED not in everything_on(page)
 
 
 def test_a_visitors_course_page_is_still_kept(page, course):
-    page.goto(course.url)
-    page.evaluate(
-        "addEventListener('pageshow', (event) => { window.isKept = event.persisted })"
-    )
-    page.goto("/shop/catalogue/")
+    open_page(page, course.url)
+    page.goto(CATALOGUE)
 
-    go_back(page)
+    go_back(page, course.url)
 
     assert is_kept(page)

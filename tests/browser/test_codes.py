@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import Client
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.models import CreditCode
 from oscar_training_credits.test.factories import make_code, make_learner, make_training
 
 from ..support.orders import place_order
-from .steps import assert_accessible
+from .steps import assert_accessible, give_session
 from .test_both_ways import WAYS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,11 +26,7 @@ def browser_context_args(browser_context_args, request):
 @pytest.fixture(autouse=True)
 def logged_in(context, live_server):
     boss = make_learner(email="boss@example.com", is_staff=True, is_superuser=True)
-    client = Client()
-    client.force_login(boss)
-    name = django_settings.SESSION_COOKIE_NAME
-    value = client.cookies[name].value
-    context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
+    give_session(context, live_server, boss)
 
 
 def assert_good(page):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings as django_settings
-from django.test import Client
 from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
 
@@ -22,7 +20,7 @@ from oscar_training_credits.test.factories import (
 from ..support import granters
 from ..support.granters import granter
 from ..support.orders import place_order
-from .steps import assert_accessible
+from .steps import assert_accessible, give_session
 from .test_both_ways import WAYS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,11 +38,7 @@ def browser_context_args(browser_context_args, request):
 @pytest.fixture(autouse=True)
 def logged_in(context, live_server):
     boss = make_learner(email="boss@example.com", is_staff=True, is_superuser=True)
-    client = Client()
-    client.login(username=boss.email, password="password")
-    name = django_settings.SESSION_COOKIE_NAME
-    value = client.cookies[name].value
-    context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
+    give_session(context, live_server, boss)
 
 
 @pytest.fixture

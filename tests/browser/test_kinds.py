@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
-from django.test import Client
 from django.utils import timezone
 from oscar.core.loading import get_model
 
@@ -17,6 +15,7 @@ from oscar_training_credits.test.factories import make_code, make_learner, make_
 from sandbox.academy.models import CoursePage
 
 from ..support.pages import SECRET, make_course, make_path, make_plan
+from .steps import give_session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,11 +37,8 @@ def browser_context_args(browser_context_args, has_script):
 @pytest.fixture
 def learner(context, live_server):
     """A learner who is logged in."""
-    user, client = make_learner(), Client()
-    client.force_login(user)
-    name = settings.SESSION_COOKIE_NAME
-    value = client.cookies[name].value
-    context.add_cookies([{"name": name, "value": value, "url": live_server.url}])
+    user = make_learner()
+    give_session(context, live_server, user)
     return user
 
 
