@@ -54,11 +54,11 @@ class PurchaseRefused(TrainingCreditsError):
 
 
 class PlaceRefused(TrainingCreditsError):
-    """A place can't be claimed by this learner; `hurdle` says why, as a value."""
+    """A place can't be claimed by this learner; `reason` says why, as a value."""
 
-    def __init__(self, hurdle: ClaimReason) -> None:
-        super().__init__(hurdle.value)
-        self.hurdle = hurdle
+    def __init__(self, reason: ClaimReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
 
 
 class RefundRefused(TrainingCreditsError):

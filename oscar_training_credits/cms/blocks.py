@@ -134,13 +134,13 @@ class RestrictedBlock(blocks.StreamBlock):
         page, request = _whose(context)
         if request is None or not isinstance(page, TrainingPageMixin):
             return ""
-        standing = page.standing(request)
-        if standing.has_access:
+        access_status = page.access_status(request)
+        if access_status.has_access:
             return super().render(opened(value), context)
         again = buying_again.refusals_again(request.user, filter(None, [page.training]))
         return render_to_string(
             "training_credits/locked.html",
-            {"standing": standing, "may_buy": not again},
+            {"access_status": access_status, "may_buy": not again},
             request=request,
         )
 

@@ -53,7 +53,7 @@ class OpenedCourse:
     training: TrainingProduct
     link: str
     """The address of its page; empty if it is off sale."""
-    standing: AccessStatus
+    access_status: AccessStatus
 
     @property
     def title(self) -> str:
@@ -70,12 +70,12 @@ def opened_courses(page: Any, request: Any) -> list[OpenedCourse]:
     learner = request.user if page.is_personal(request) else AnonymousUser()
     trainings = list(_trainings_in(page))
     links = course_pages(trainings)
-    standings = status.access_statuses(learner, trainings)
+    access_statuses = status.access_statuses(learner, trainings)
     return [
         OpenedCourse(
             each,
             links[each.pk] if each.product.is_public else "",
-            standings.get(each.pk, NO_ACCESS),
+            access_statuses.get(each.pk, NO_ACCESS),
         )
         for each in trainings
     ]

@@ -27,7 +27,7 @@ from .panels import GonePanel, PricePanel, PrivacyPanel, TermsElsewherePanel
 from .path import PathBlocks, as_stream, courses_in
 from .publishing import leave_out, reason_not_to_publish
 from .restricted import RestrictedFields
-from .selling import follow_page, refuse_other_seller, settle, shop_terms
+from .selling import follow_live_pages, follow_page, refuse_other_seller, shop_terms
 
 SELLING = frozenset({"live", "product"})
 BY_SCHEDULER = "wagtail.publish.scheduled"
@@ -126,35 +126,35 @@ class TrainingPageMixin(RestrictedFields, TermsFields):
         self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any
     ) -> None:
         page: Any = self
+        fields = None if update_fields is None else {*update_fields}
+        touches_sale = fields is None or not fields.isdisjoint(SELLING)
         stored = self._stored()
-        is_whole = update_fields is None
-        written = SELLING if update_fields is None else SELLING & {*update_fields}
         if stored and stored.alias_of_id and not page.alias_of_id:
             # A page of its own now: as a copy does, it begins without the product.
             self.product = None
-            update_fields = update_fields and {*update_fields, "product"}
+            if fields:
+                fields.add("product")
         if self.stands_in_for() is not self:
             # Taken over to be shown; a second page must not sell it.
             self.product = None
         self.follow_terms_page()
-        was_selling = bool(
-            stored and stored.live and stored.product and stored.product == self.product
-        )
-        if page.live and was_selling and is_whole:
+
+        sells = bool(page.live and self.product)
+        sold_it = bool(stored and stored.live and stored.product == self.product)
+        if sells and sold_it and fields is None:
             self.follow_shop(stored)
-        begins = page.live and self.product and not was_selling
         with transaction.atomic():
-            if written and begins and not page.alias_of_id:
+            if sells and not sold_it and touches_sale and not page.alias_of_id:
                 refuse_other_seller(self)
-            super().save(*args, update_fields=update_fields, **kwargs)
-            if written:
+            super().save(*args, update_fields=fields, **kwargs)
+            if touches_sale:
                 self._tell_shop(stored)
 
     def _tell_shop(self, stored: Any) -> None:
         """Let the shop follow this page, which was `stored` before it was saved."""
         page: Any = self
         if stored and stored.product and stored.product != self.product:
-            settle(stored.product)
+            follow_live_pages(stored.product)
         known = stored.live_revision_id if stored else None
         if page.live_revision_id in (None, known):
             # Else it is being published, which Wagtail tells us with who does it.
@@ -336,11 +336,11 @@ class TrainingPageMixin(RestrictedFields, TermsFields):
 
     def get_context(self, request: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         self.follow_original()
-        standing = self.open_for(request)
+        access_status = self.open_for(request)
         context: dict[str, Any] = super().get_context(  # type: ignore[misc]
             request, *args, **kwargs
         )
-        return {**context, "training": standing}
+        return {**context, "training": access_status}
 
     def open_for(self, request: Any) -> AccessStatus:
         """Show the restricted fields of this object to a visitor who has access.
@@ -348,36 +348,36 @@ class TrainingPageMixin(RestrictedFields, TermsFields):
         Everybody else gets them empty. For a view of yours that reads them; the page
         itself does it when it is served.
         """
-        standing = self.standing(request)
-        if standing.has_access:
+        access_status = self.access_status(request)
+        if access_status.has_access:
             self.show_restricted_fields()
         else:
             self.hide_restricted_fields()
-        return standing
+        return access_status
 
-    def standing(self, request: Any) -> AccessStatus:
+    def access_status(self, request: Any) -> AccessStatus:
         """Return how the visitor stands with what this page opens.
 
         One query, once for this instance of the page. With access the page is for this
         visitor alone, so that no browser shows it after log-out.
         """
-        standing = self._standing(request)
-        if standing.has_access:
+        access_status = self._access_status(request)
+        if access_status.has_access:
             personal.mark(request)
-        return standing
+        return access_status
 
-    def _standing(self, request: Any) -> AccessStatus:
+    def _access_status(self, request: Any) -> AccessStatus:
         if is_preview(request):
             mode = getattr(request, "preview_mode", "")
             return AccessStatus(has_access=mode == WITH_ACCESS)
         training = self.training
         if training is None or not self.is_personal(request):
             return status.NO_ACCESS
-        known = self.__dict__.setdefault("_standings", {})
+        known = self.__dict__.setdefault("_access_statuses", {})
         if request.user.pk not in known:
             known[request.user.pk] = status.access_status(request.user, training)
-        standing: AccessStatus = known[request.user.pk]
-        return standing
+        access_status: AccessStatus = known[request.user.pk]
+        return access_status
 
     def is_personal(self, request: Any) -> bool:
         """Tell whether this request gets a page of the visitor's own."""

@@ -2,7 +2,7 @@
 
 While a visitor's request is answered, a restricted field of a page reads empty for
 whoever has not opened the page for that visitor (`TrainingPageMixin.open_for`). So no
-serializer, exporter or template of another app shows it that reads what it finds.
+serializer, exporter or template of another app that reads what it finds shows it.
 
 The value itself stays where Django put it, and what stores a page reads that. Nothing
 is hidden from Wagtail's admin, nor where no request is answered: from commands, tasks,
@@ -45,6 +45,10 @@ WRITERS = (
     "update_or_create",
 )
 
+# Not an argument nor an attribute of a page or a request: between `save`, `copy` or
+# `create_alias` and the field that is read lie calls of Django and Wagtail that pass on
+# neither, and make page objects of their own. A context variable is one for each thread
+# and each asynchronous task, so that no visitor reads by another's leave.
 _is_open: ContextVar[bool | None] = ContextVar("training_credits_open", default=None)
 
 

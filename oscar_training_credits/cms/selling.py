@@ -108,7 +108,7 @@ def shop_terms(page: Any) -> dict[str, Any]:
 def other_seller(page: Any) -> Any:
     """Return another live page that sells the same product, or None.
 
-    Aliases and translations of the same page are no rivals.
+    An alias or a translation of the page itself does not count.
     """
     for other in live_pages(page.product):
         is_same = other.pk == page.pk or other.translation_key == page.translation_key
@@ -157,7 +157,7 @@ def publish_terms(page: Any, *, by: Any) -> None:
     if page.product:
         if holds_terms(page):
             present_product(page)
-        settle(page.product)
+        follow_live_pages(page.product)
 
 
 def follow_page(page: Any) -> None:
@@ -169,7 +169,7 @@ def follow_page(page: Any) -> None:
         return
     if is_selling(page) and holds_terms(page) and not is_training(page.product):
         sell_as_training(page.product, by=acting_user(), **page.terms)
-    settle(page.product)
+    follow_live_pages(page.product)
 
 
 def holds_terms(page: Any) -> bool:
@@ -202,7 +202,7 @@ def acting_user() -> Any:
 
 
 @transaction.atomic
-def settle(product: Any) -> None:
+def follow_live_pages(product: Any) -> None:
     """Put `product` on sale, or take it off, as its pages are now.
 
     It goes on sale with the page that holds its terms, once, and stays so while any

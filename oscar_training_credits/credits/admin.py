@@ -594,7 +594,7 @@ class TakenPaymentAdmin(ReadOnlyAdmin):
     list_select_related = ["source_type"]
     search_fields = ["=order_number", "=reference"]
     ordering = ["-pk"]
-    actions = ["settle"]
+    actions = ["note_paid_back"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         # For the action alone: a payment itself is only looked at.
@@ -604,7 +604,9 @@ class TakenPaymentAdmin(ReadOnlyAdmin):
         description=_("Note that the selected payments have been paid back"),
         permissions=["change"],
     )
-    def settle(self, request: HttpRequest, queryset: QuerySet[TakenPayment]) -> None:
+    def note_paid_back(
+        self, request: HttpRequest, queryset: QuerySet[TakenPayment]
+    ) -> None:
         settled = queryset.filter(settled_at=None).update(settled_at=timezone.now())
         text = ngettext("%(n)d payment settled.", "%(n)d payments settled.", settled)
         messages.success(request, text % {"n": settled})

@@ -2,14 +2,15 @@
 
 Two spellings are one domain if the Internet's name service takes them for one:
 `BÜCHER.example`, `bücher.example.` and `xn--bcher-kva.example`. Python's codec
-"idna" won't do: it takes `faß.example` for `fass.example`, which is somebody else's.
+"idna" won't do: it is of the standard of 2003, which takes `faß.example` for
+`fass.example`, which is somebody else's. The package of that name knows today's.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 
+import idna
 from django.core.exceptions import ValidationError
 from django.core.validators import DomainNameValidator
 from django.utils.translation import gettext as _
@@ -24,8 +25,16 @@ def domain_of(address: str) -> str:
 
 
 def one_form(domain: str) -> str:
-    """Return the one form, in ASCII, that all spellings of `domain` share."""
-    return ".".join(map(_ascii_label, _folded(domain).split(".")))
+    """Return the one form, in ASCII, that all spellings of `domain` share.
+
+    A label that no domain can have, as one with an underscore, stays as it is.
+    """
+    bare = domain.strip()
+    try:
+        mapped = idna.uts46_remap(bare, std3_rules=False)
+    except idna.IDNAError:
+        mapped = bare.lower()
+    return ".".join(map(_ascii_label, mapped.strip().rstrip(".").split(".")))
 
 
 def covers(domain: str, other: str, *, subdomains: bool) -> bool:
@@ -81,11 +90,8 @@ def _is_domain(domain: str) -> bool:
     return True
 
 
-def _folded(domain: str) -> str:
-    # Letter by letter: as a word, "ΣΑΣ" would end in another sigma than in a name.
-    lower = "".join(map(str.lower, unicodedata.normalize("NFKC", domain.strip())))
-    return unicodedata.normalize("NFKC", lower).replace("。", ".").removesuffix(".")
-
-
 def _ascii_label(label: str) -> str:
-    return label if label.isascii() else "xn--" + label.encode("punycode").decode()
+    try:
+        return idna.alabel(label).decode()
+    except idna.IDNAError:
+        return label

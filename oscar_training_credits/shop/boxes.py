@@ -237,11 +237,11 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         purchase.PurchaseState(training, NO_ACCESS, preview_period(training))
         if preview
         else purchase.purchase_state(
-            training, request.user, standing=_standing(source, request)
+            training, request.user, access_status=_access_status(source, request)
         )
     )
     answer = None if preview else answers.pop(request)
-    is_bought = bool(answer and answer["accepted"] and state.standing.starts_at)
+    is_bought = bool(answer and answer["accepted"] and state.access_status.starts_at)
     is_open = bool(state.codes or request.GET.get(OPEN) or (answer and not is_bought))
     has_form = bool(state.gain and is_direct and not unavailable)
     is_answer_next = bool(answer and (not has_form or (is_bought and not is_open)))
@@ -257,7 +257,7 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         "choose_url": "" if is_direct else choose_url(product),
         "over": buying_again.over_text(training) if training.is_over else "",
         "path_note": ""
-        if preview or state.standing.has_access
+        if preview or state.access_status.has_access
         else path_note(training, request.user),
         "state": state,
         "codes": code_rows(state.quote),
@@ -284,7 +284,7 @@ def useless_text(state: purchase.PurchaseState) -> str:
     end = end_of_codes(state.quote)
     if end is None or state.gain or state.refusal:
         return ""
-    if expected_period(state.training, state.standing, at=timezone.now()) is None:
+    if expected_period(state.training, state.access_status, at=timezone.now()) is None:
         return ""
     text = _(
         "Access that this code pays for ends on %(end)s, so it would gain you nothing."
@@ -299,9 +299,9 @@ def _is_personal(source: Any, request: Any) -> bool:
     return asked is None or bool(asked(request))
 
 
-def _standing(source: Any, request: Any) -> AccessStatus | None:
+def _access_status(source: Any, request: Any) -> AccessStatus | None:
     """Return what a training page knows already of how its visitor stands."""
-    known = getattr(source, "standing", None)
+    known = getattr(source, "access_status", None)
     return known(request) if known else None
 
 
@@ -345,7 +345,7 @@ def path_note(training: TrainingProduct, learner: Any) -> str:
     """Return how much of a path the learner has already; empty if nothing."""
     courses = training.listed_courses()
     held = status.access_statuses(learner, courses)
-    count = sum(standing.has_access for standing in held.values())
+    count = sum(access_status.has_access for access_status in held.values())
     if not count:
         return ""
     return ngettext(
@@ -356,22 +356,25 @@ def path_note(training: TrainingProduct, learner: Any) -> str:
 
 
 def note_on_owned(
-    training: TrainingProduct, standing: AccessStatus, *, until: datetime | None = None
+    training: TrainingProduct,
+    access_status: AccessStatus,
+    *,
+    until: datetime | None = None,
 ) -> str:
     """Return what a learner is told who is about to buy what they have.
 
     Empty for those who have no access, now or to come. With `until` what they buy
     ends then at the latest.
     """
-    if standing.starts_at is None:
+    if access_status.starts_at is None:
         return ""
-    gain = expected_period(training, standing, at=timezone.now(), until=until)
+    gain = expected_period(training, access_status, at=timezone.now(), until=until)
     if gain is None:
         text = _("You have access to this already. Buying it adds nothing.")
         return f"{text} {_('Remove it before you go on.')}"
-    if standing.ends_at is None or gain.starts_at != standing.ends_at:
+    if access_status.ends_at is None or gain.starts_at != access_status.ends_at:
         return ""
-    end = wording.last_day(standing.ends_at)
+    end = wording.last_day(access_status.ends_at)
     if gain.ends_at is None:
         text = _("You have access until %(end)s. With this purchase it has no end.")
         return text % {"end": end}

@@ -17,8 +17,8 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
-from ..support import granters
-from ..support.granters import granter
+from ..support import enrolment
+from ..support.enrolment import backend
 from ..support.orders import place_order
 from .steps import assert_accessible, give_session
 from .test_both_ways import WAYS
@@ -42,10 +42,10 @@ def logged_in(context, live_server):
 
 
 @pytest.fixture
-def with_granter(settings):
-    granter.heard.clear()
-    granter.fail(DeliveryFailed("The learning system answered 500."))
-    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = granters.PATH
+def with_backend(settings):
+    backend.heard.clear()
+    backend.fail(DeliveryFailed("The learning system answered 500."))
+    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = enrolment.PATH
 
 
 def assert_ours_is_accessible(page):
@@ -190,17 +190,17 @@ def test_a_refused_term_is_shown_whatever_the_kind(page):
     page.get_by_text("Only a plan has a range as its content.").wait_for()
 
 
-def test_staff_try_again(page, with_granter):
+def test_staff_try_again(page, with_backend):
     learner = make_learner(first_name="Lee", last_name="Learner")
     access = api.give_access(learner, make_training("Security"), reason="Goodwill")
     page.goto("/training/dashboard/deliveries/")
     page.get_by_text("The learning system answered 500.").wait_for()
     assert_ours_is_accessible(page)
 
-    granter.recover()
+    backend.recover()
     page.get_by_role("button", name="Try again: Security, Lee Learner").click()
 
     page.get_by_text("It has arrived.").wait_for()
     page.get_by_text("Nothing found.").wait_for()
-    assert granter.heard[-1].access == access
+    assert backend.heard[-1].access == access
     assert deliveries.deliver_due().failed == 0

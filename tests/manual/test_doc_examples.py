@@ -419,12 +419,12 @@ def test_what_a_path_opens_is_listed():
         {
             "link": "/one/",
             "title": "One",
-            "standing": api.AccessStatus(has_access=True),
+            "access_status": api.AccessStatus(has_access=True),
         },
         {
             "link": "/two/",
             "title": "Two",
-            "standing": api.AccessStatus(has_access=False),
+            "access_status": api.AccessStatus(has_access=False),
         },
     ]
 

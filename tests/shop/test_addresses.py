@@ -85,7 +85,7 @@ def test_no_address_takes_a_number_of_any_size():
 
 @NUMBERS
 def test_a_delivery_that_none_can_be_is_not_tried(number, client, settings):
-    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = "tests.support.granters.Granter"
+    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = "tests.support.enrolment.Backend"
     client.force_login(make_learner(is_staff=True, is_superuser=True))
     address = reverse("training_credits:delivery-try-again")
 

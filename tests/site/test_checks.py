@@ -286,8 +286,8 @@ def test_a_path_that_leads_nowhere_is_an_error(settings, name, path):
     assert message.hint
 
 
-@pytest.mark.parametrize("path", ["no.such.module", "", "tests.support.granters.PATH"])
-def test_a_granter_that_is_none_is_an_error(settings, path):
+@pytest.mark.parametrize("path", ["no.such.module", "", "tests.support.enrolment.PATH"])
+def test_a_backend_that_is_none_is_an_error(settings, path):
     settings.TRAINING_CREDITS_ENROLMENT_BACKEND = path
 
     (message,) = found()["E011"]
@@ -295,8 +295,8 @@ def test_a_granter_that_is_none_is_an_error(settings, path):
     assert f"ENROLMENT_BACKEND names {path!r}" in message.msg
 
 
-def test_a_granter_that_can_be_called_is_none_of_our_business(settings):
-    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = "tests.support.granters.granter"
+def test_a_backend_that_can_be_called_is_none_of_our_business(settings):
+    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = "tests.support.enrolment.backend"
 
     assert found() == {}
 

@@ -45,7 +45,7 @@ def prospect_of(
     training: TrainingProduct,
     learner: Learner,
     *,
-    standing: AccessStatus,
+    access_status: AccessStatus,
     until: datetime | None,
 ) -> Prospect:
     """Return what buying `training` would be now to `learner`, who has it so far.
@@ -54,7 +54,9 @@ def prospect_of(
     """
     refusal = refusals_again(learner, [training]).get(training.pk, "")
     waiting = ordered_already(learner, [training]).get(training.pk, "")
-    had = granting.standing_with_due(learner, training) if waiting else standing
+    had = (
+        granting.access_status_with_due(learner, training) if waiting else access_status
+    )
     # Not earlier, as what waits is supposed to open at the moment it is asked for.
     gain = granting.expected_period(training, had, at=timezone.now(), until=until)
     return Prospect(refusal, waiting, gain)
@@ -71,8 +73,8 @@ def refusals_again(
         return {}
     trainings = list(trainings)
     texts = {
-        pk: _refusal_again(standing)
-        for pk, standing in status.bought(learner, trainings).items()
+        pk: _refusal_again(access_status)
+        for pk, access_status in status.bought(learner, trainings).items()
     }
     ordered = ordered_already(learner, trainings, by_others=False)
     return {pk: text for pk, text in texts.items() if text} | ordered
@@ -125,14 +127,14 @@ def _waiting_text(due: DueAccess) -> str:
     return f"{_('You have ordered this already.')} {opens}"
 
 
-def _refusal_again(standing: AccessStatus) -> str:
+def _refusal_again(access_status: AccessStatus) -> str:
     """Return why the site does not sell again what stands so; empty if it does."""
     if settings.BUY_AGAIN == NEVER:
         return _("You have bought this before, and it can't be bought again.")
-    if standing.starts_at is None:
+    if access_status.starts_at is None:
         return ""
-    if standing.ends_at is None:
+    if access_status.ends_at is None:
         return _("You have this already, without an end.")
-    end = wording.last_day(standing.ends_at)
+    end = wording.last_day(access_status.ends_at)
     text = _("You have this until %(end)s. It can be bought again after that.")
     return text % {"end": end}

@@ -85,7 +85,7 @@ def period_of(
 
 def expected_period(
     training: TrainingProduct,
-    standing: AccessStatus,
+    access_status: AccessStatus,
     *,
     at: datetime,
     until: datetime | None = None,
@@ -95,10 +95,10 @@ def expected_period(
     As `begin_access` would give it, without a lock: for those who consider it.
     """
     start = max(at, training.opens_at or at)
-    covers = standing.starts_at is not None and standing.starts_at <= start
-    if covers and standing.is_endless:
+    covers = access_status.starts_at is not None and access_status.starts_at <= start
+    if covers and access_status.is_endless:
         return None
-    after = standing.ends_at if covers else None
+    after = access_status.ends_at if covers else None
     period = period_of(training, at=at, after=after, until=until)
     return None if period.is_empty else period
 
@@ -162,10 +162,12 @@ def gaining_nothing(
     gains: dict[TrainingProduct, Period] = {}
     idle: set[int] = set()
     for training, until in wanted:
-        standing = status.access_status_from(grounds.get(training.pk, ()), at=now)
+        access_status = status.access_status_from(grounds.get(training.pk, ()), at=now)
         if first := gains.get(training):
-            standing = AccessStatus(starts_at=first.starts_at, ends_at=first.ends_at)
-        if gain := expected_period(training, standing, at=now, until=until):
+            access_status = AccessStatus(
+                starts_at=first.starts_at, ends_at=first.ends_at
+            )
+        if gain := expected_period(training, access_status, at=now, until=until):
             gains[training] = gain
         else:
             idle.add(training.pk)
@@ -265,7 +267,7 @@ def with_due(
     return supposed
 
 
-def standing_with_due(learner: Learner, training: TrainingProduct) -> AccessStatus:
+def access_status_with_due(learner: Learner, training: TrainingProduct) -> AccessStatus:
     """Return how `learner` would stand if all that waits for a payment were open."""
     supposed = with_due(status.grounds(learner, [training]), learner, [training])
     return status.access_status_from(supposed.get(training.pk, ()), at=timezone.now())

@@ -53,8 +53,8 @@ class Offer:
 
     place: Place
     period: Period
-    standing: AccessStatus = NO_ACCESS
-    hurdle: ClaimReason | None = None
+    access_status: AccessStatus = NO_ACCESS
+    reason: ClaimReason | None = None
     is_theirs: bool = False
     """They have claimed this very place."""
 
@@ -100,16 +100,16 @@ def place_with(salt: str) -> Place | None:
 def offer_to(learner: AbstractBaseUser | AnonymousUser, place: Place) -> Offer:
     """Return what `place` would give to `learner`, now."""
     if not learner.is_authenticated:
-        return Offer(place, granting.period_of_place(place), hurdle=_hurdle_of(place))
-    standing = status.access_status(learner, place.training)
+        return Offer(place, granting.period_of_place(place), reason=_reason_of(place))
+    access_status = status.access_status(learner, place.training)
     theirs = Access.objects.filter(learner_id=learner.pk)
     if place.claimed_at and (mine := theirs.filter(place=place).first()):
         period = Period(mine.starts_at, mine.ends_at)
-        hurdle = ClaimReason.REFUNDED if place.revoked_at else None
-        return Offer(place, period, standing, hurdle, is_theirs=True)
+        reason = ClaimReason.REFUNDED if place.revoked_at else None
+        return Offer(place, period, access_status, reason, is_theirs=True)
     period = granting.period_of_place(place, learner)
-    hurdle = _hurdle_of(place) or _hurdle_for(theirs, place, standing, period)
-    return Offer(place, period, standing, hurdle)
+    reason = _reason_of(place) or _reason_for(theirs, place, access_status, period)
+    return Offer(place, period, access_status, reason)
 
 
 def gained_from(learner: AbstractBaseUser, places: Iterable[Place]) -> frozenset[int]:
@@ -122,7 +122,7 @@ def gained_from(learner: AbstractBaseUser, places: Iterable[Place]) -> frozenset
     return frozenset(
         place.pk
         for place in places
-        if not _hurdle_of(place) and _gains(known.get(place.training_id, ()), place)
+        if not _reason_of(place) and _gains(known.get(place.training_id, ()), place)
     )
 
 
@@ -133,15 +133,15 @@ def claim(place: Place, learner: AbstractBaseUser) -> Access:
     Whoever claims it again is given the same access.
 
     Raises:
-        PlaceRefused: with the hurdle; the place stays as it is.
+        PlaceRefused: with the reason; the place stays as it is.
     """
     now = _locked(place)
     if now is None or now.salt != place.salt:
         raise PlaceRefused(ClaimReason.REVOKED)
     granting.lock_learners([learner.pk])
     offer = offer_to(learner, now)
-    if offer.hurdle:
-        raise PlaceRefused(offer.hurdle)
+    if offer.reason:
+        raise PlaceRefused(offer.reason)
     if offer.is_theirs:
         return now.access
     now.claimed_at = timezone.now()
@@ -198,7 +198,7 @@ def _keeping_order(place: Place) -> tuple[bool, float, int]:
     return place.claimed_at is not None, -claimed, -place.number
 
 
-def _hurdle_of(place: Place) -> ClaimReason | None:
+def _reason_of(place: Place) -> ClaimReason | None:
     if place.revoked_at:
         return ClaimReason.REFUNDED
     if place.claimed_at:
@@ -208,22 +208,22 @@ def _hurdle_of(place: Place) -> ClaimReason | None:
     return None
 
 
-def _hurdle_for(
-    theirs: Any, place: Place, standing: AccessStatus, period: Period
+def _reason_for(
+    theirs: Any, place: Place, access_status: AccessStatus, period: Period
 ) -> ClaimReason | None:
     others = theirs.filter(place__order_line=place.order_line_id)
     going_on = Q(ends_at=None) | Q(ends_at__gt=timezone.now())
     if others.filter(going_on).exists():
         return ClaimReason.HAS_PLACE
-    if standing.is_endless or period.is_empty:
+    if access_status.is_endless or period.is_empty:
         return ClaimReason.HAS_ACCESS
     return None
 
 
 def _gains(rows: Iterable[Access], place: Place) -> bool:
     rows = list(rows)
-    standing = status.access_status_from(rows, at=timezone.now())
-    return not (standing.is_endless or granting.period_after(rows, place).is_empty)
+    access_status = status.access_status_from(rows, at=timezone.now())
+    return not (access_status.is_endless or granting.period_after(rows, place).is_empty)
 
 
 def _locked(place: Place) -> Place | None:

@@ -68,7 +68,7 @@ def access_status(learner: Learner, training: TrainingProduct) -> AccessStatus:
 def access_statuses(
     learner: Learner, trainings: Iterable[TrainingProduct]
 ) -> dict[int, AccessStatus]:
-    """Return the standing of `learner` by the primary key of the training product.
+    """Return the access status of `learner` by the primary key of the training product.
 
     Those with which there is nothing to say are left out. One query, and what Oscar
     asks for the range of each plan that the learner has.

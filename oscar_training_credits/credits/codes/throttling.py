@@ -145,6 +145,8 @@ class Doubt:
         self.misses.clear()
 
 
+# A handler is any callable of a site's that takes the text and the request. It can't be
+# told that others are asked as well.
 _doubt: ContextVar[Doubt | None] = ContextVar("doubt", default=None)
 
 

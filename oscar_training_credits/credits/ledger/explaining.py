@@ -167,7 +167,7 @@ def _of_access(
     found = buying_again.prospect_of(
         training,
         learner,
-        standing=status.access_status(learner, training),
+        access_status=status.access_status(learner, training),
         until=code.expires_at if code.ends_access and settled.covered else None,
     )
     idle = found.waiting or buying_again.nothing_gained()

@@ -162,7 +162,7 @@ def quote(
             short.append(item)
         else:
             takes += taken
-            purse.settle(taken)
+            purse.deduct(taken)
     return Quote(items, tuple(takes), purse.summary(), _shortfalls(purse, short))
 
 
@@ -175,7 +175,7 @@ def _shortfalls(purse: _Purse, short: Iterable[Item]) -> tuple[tuple[int, int], 
     shortfalls = []
     for item in short:
         drawn = purse.draw(item)
-        purse.settle(drawn)
+        purse.deduct(drawn)
         shortfalls.append((item.key, _missing(item, drawn)))
     return tuple(shortfalls)
 
@@ -216,7 +216,7 @@ class _Purse:
                 allowed[code_id] -= credits
         return takes
 
-    def settle(self, takes: Iterable[Take]) -> None:
+    def deduct(self, takes: Iterable[Take]) -> None:
         for take in takes:
             self.left[take.grant.pk] -= take.credits
             self.allowed[take.grant.code_id] -= take.credits

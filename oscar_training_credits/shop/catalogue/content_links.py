@@ -64,9 +64,9 @@ def closed_content(learner: Any, *, request: Any = None) -> dict[int, str]:
     )
     if closed:
         trainings = list(TrainingProduct.objects.filter(product__in=closed))
-        standings = status.access_statuses(learner, trainings)
+        access_statuses = status.access_statuses(learner, trainings)
         for training in trainings:
-            if standings.get(training.pk, status.NO_ACCESS).has_access:
+            if access_statuses.get(training.pk, status.NO_ACCESS).has_access:
                 del closed[training.product_id]
     return closed
 

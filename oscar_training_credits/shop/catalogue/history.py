@@ -15,6 +15,7 @@ from ...credits.terms import Terms
 PRICE = "price"
 """What a change of the price in money is called, beside the names of the terms."""
 
+# Oscar's forms save stock records themselves, and pass on nothing of who does it.
 _changer: ContextVar[Any] = ContextVar("changer", default=None)
 
 

@@ -70,7 +70,7 @@ class TakePlaceView(PlaceView):
         try:
             places.claim(self.place, self.request.user)
         except PlaceRefused as refused:
-            messages.error(self.request, hurdle_text(refused.hurdle, self.place))
+            messages.error(self.request, refusal_text(refused.reason, self.place))
         else:
             text = _("You have taken a place. You have access to %(title)s.")
             title = self.place.order_line.title
@@ -126,9 +126,9 @@ class ClaimView(PatientMixin, TemplateView):
         return login_url(self.request.path)
 
 
-def hurdle_text(hurdle: ClaimReason, place: Place | None = None) -> str:
+def refusal_text(reason: ClaimReason, place: Place | None = None) -> str:
     """Return what somebody is told who can't claim a place."""
-    match hurdle:
+    match reason:
         case ClaimReason.REVOKED:
             return _(
                 "This link has been revoked. Ask whoever sent it to you for a new one."
@@ -158,14 +158,14 @@ def hurdle_text(hurdle: ClaimReason, place: Place | None = None) -> str:
 
 def _text_without_place(is_genuine: bool) -> str:
     if is_genuine:
-        return hurdle_text(ClaimReason.REVOKED)
+        return refusal_text(ClaimReason.REVOKED)
     return _("This link is not complete. Copy all of it, from the first letter on.")
 
 
 def _offer_context(offer: Offer) -> dict[str, Any]:
     training = offer.place.training
-    refusal = hurdle_text(offer.hurdle, offer.place) if offer.hurdle else ""
-    has_content = offer.standing.has_access
+    refusal = refusal_text(offer.reason, offer.place) if offer.reason else ""
+    has_content = offer.access_status.has_access
     return {
         "offer": offer,
         "title": training.product.get_title(),

@@ -34,12 +34,12 @@ class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
         rows = [
             {
                 "title": training.product.get_title(),
-                "standing": by_any.get(training.pk, standing),
+                "access_status": by_any.get(training.pk, access_status),
                 "link": self.elsewhere(links.get(training.pk)),
             }
-            for training, standing in holdings.items()
+            for training, access_status in holdings.items()
         ]
-        rows.sort(key=lambda row: (not row["standing"].has_access, row["title"]))
+        rows.sort(key=lambda row: (not row["access_status"].has_access, row["title"]))
         groups = places_bought(self.request)
         waiting = status.ordered(self.request.user)
         return super().get_context_data(

@@ -37,7 +37,7 @@ class PurchaseState:
     """How far a learner is with buying a training product on its page."""
 
     training: TrainingProduct
-    standing: AccessStatus
+    access_status: AccessStatus
     gain: Period | None
     """The access that buying it now would add; None if it adds none, or can't be."""
     basket: Any = None
@@ -67,14 +67,17 @@ class PurchaseState:
 
 
 def purchase_state(
-    training: TrainingProduct, learner: Any, *, standing: AccessStatus | None = None
+    training: TrainingProduct,
+    learner: Any,
+    *,
+    access_status: AccessStatus | None = None,
 ) -> PurchaseState:
     """Return how far `learner` is with buying `training`.
 
     A caller who knows how the learner stands saves a query.
     """
     basket = open_basket(training, learner)
-    return state_with(basket, training, learner, standing=standing)
+    return state_with(basket, training, learner, access_status=access_status)
 
 
 def state_with(
@@ -82,17 +85,17 @@ def state_with(
     training: TrainingProduct,
     learner: Any,
     *,
-    standing: AccessStatus | None = None,
+    access_status: AccessStatus | None = None,
 ) -> PurchaseState:
     """Return how far `learner` is with buying `training` by this basket, if any."""
-    standing = standing or status.access_status(learner, training)
+    access_status = access_status or status.access_status(learner, training)
     quote = NOTHING if basket is None else quote_of(basket)
     found = buying_again.prospect_of(
-        training, learner, standing=standing, until=end_of_codes(quote)
+        training, learner, access_status=access_status, until=end_of_codes(quote)
     )
     gain = None if found.refusal else found.gain
     return PurchaseState(
-        training, standing, gain, basket, quote, found.refusal, found.waiting
+        training, access_status, gain, basket, quote, found.refusal, found.waiting
     )
 
 
@@ -309,13 +312,13 @@ def needs_a_code() -> str:
 
 def thanks(training: TrainingProduct, order: Any) -> str:
     """Return what is said to who has just bought `training`."""
-    standing = status.access_status(order.user, training)
-    if standing.is_to_come and standing.starts_at:
+    access_status = status.access_status(order.user, training)
+    if access_status.is_to_come and access_status.starts_at:
         text = _(
             "Thank you. Your access begins on %(day)s. Your order number is %(number)s."
         )
         return text % {
-            "day": wording.day_of(standing.starts_at),
+            "day": wording.day_of(access_status.starts_at),
             "number": order.number,
         }
     text = _("Thank you. You have access now. Your order number is %(number)s.")

@@ -20,6 +20,8 @@ from .refunds import add_note, cancel_lines, result_texts
 
 logger = logging.getLogger("training_credits")
 
+# Between who changes a status and what comes of it stands Oscar's signal, which takes
+# no more arguments and gives nothing back.
 _told: ContextVar[list[str] | None] = ContextVar("told", default=None)
 
 

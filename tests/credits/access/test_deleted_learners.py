@@ -30,8 +30,8 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
-from ...support import granters
-from ...support.granters import granter
+from ...support import enrolment
+from ...support.enrolment import backend
 from ...support.orders import place_order
 from ...support.shop import text_of, words
 
@@ -45,10 +45,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture(autouse=True)
-def granter_is_set(settings):
-    granter.heard.clear()
-    granter.recover()
-    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = granters.PATH
+def backend_is_set(settings):
+    backend.heard.clear()
+    backend.recover()
+    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = enrolment.PATH
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def commit(django_capture_on_commit_callbacks):
 def given(commit, learner, course):
     with commit():
         access = api.give_access(learner, course, reason="Goodwill")
-    granter.heard.clear()
+    backend.heard.clear()
     return access
 
 
@@ -145,7 +145,7 @@ def test_access_goes_with_its_learner_and_the_learning_system_hears(
 
     assert not User.objects.filter(pk=pk).exists()
     assert not Access.objects.exists()
-    (news,) = granter.heard
+    (news,) = backend.heard
     assert (news.kind, news.is_account_deleted) == ("ended", True)
     assert (news.learner.pk, news.learner.email) == (pk, "ann@acme.example")
     assert (news.training, news.access.pk) == (course, access_pk)
@@ -222,7 +222,7 @@ def test_access_is_never_deleted_by_itself(codename, boss, given):
 # News of what is gone
 
 
-def test_without_a_granter_nothing_is_written(settings, learner, given):
+def test_without_a_backend_nothing_is_written(settings, learner, given):
     settings.TRAINING_CREDITS_ENROLMENT_BACKEND = None
 
     learner.delete()
@@ -233,27 +233,27 @@ def test_without_a_granter_nothing_is_written(settings, learner, given):
 def test_nobody_is_told_twice_that_access_has_ended(commit, learner, given):
     with commit():
         api.end_access(given, reason="They left")
-    assert granter.kinds == ["ended"]
+    assert backend.kinds == ["ended"]
 
     with commit():
         learner.delete()
 
-    assert granter.kinds == ["ended"]
+    assert backend.kinds == ["ended"]
     assert not Delivery.objects.exists()
 
 
 def test_an_end_that_has_not_arrived_is_told_by_the_deletion(commit, learner, given):
-    granter.fail(OSError())
+    backend.fail(OSError())
     with commit():
         api.end_access(given, reason="They left")
-    granter.recover()
-    granter.heard.clear()
+    backend.recover()
+    backend.heard.clear()
 
     with commit():
         learner.delete()
     deliveries.try_all_again(seconds=5)
 
-    assert [(news.kind, news.is_account_deleted) for news in granter.heard] == [
+    assert [(news.kind, news.is_account_deleted) for news in backend.heard] == [
         ("ended", True)
     ]
 
@@ -268,12 +268,12 @@ def test_a_deletion_that_is_rolled_back_is_no_news(learner, given):
 
 
 def test_what_identifies_them_is_wiped_once_it_has_arrived(commit, learner, given):
-    granter.fail(OSError())
+    backend.fail(OSError())
     with commit():
         learner.delete()
     waiting = Delivery.objects.get()
     assert waiting.deleted["email"] == "ann@acme.example"
-    granter.recover()
+    backend.recover()
 
     assert deliveries.try_again(waiting.pk) is Result.ARRIVED
 
@@ -283,17 +283,17 @@ def test_what_identifies_them_is_wiped_once_it_has_arrived(commit, learner, give
 
 
 def test_training_is_kept_until_the_news_has_arrived(commit, learner, given, course):
-    granter.fail(OSError())
+    backend.fail(OSError())
     with commit():
         learner.delete()
     with pytest.raises(ProtectedError):
         course.product.delete()
-    granter.recover()
+    backend.recover()
     deliveries.try_all_again(seconds=5)
 
     course.product.delete()
 
-    assert granter.heard[-1].kind == "ended"
+    assert backend.heard[-1].kind == "ended"
 
 
 def test_news_of_two_deleted_accounts_do_not_wait_for_each_other(
@@ -307,7 +307,7 @@ def test_news_of_two_deleted_accounts_do_not_wait_for_each_other(
         if news.learner.email == "ann@acme.example":
             raise OSError
 
-    granter.answer = refuse_ann
+    backend.answer = refuse_ann
     with commit():
         learner.delete()
     with commit():
@@ -325,15 +325,15 @@ def test_an_end_waits_for_news_that_is_under_way(commit, learner, course):
         given = api.give_access(learner, course, reason="Goodwill")
     lease = timezone.now() + 3 * MINUTE
     Delivery.objects.filter(access=given).update(delivered_at=None, taken_until=lease)
-    granter.heard.clear()
+    backend.heard.clear()
 
     with commit():
         learner.delete()
 
-    assert granter.heard == []
+    assert backend.heard == []
     with mock.patch("django.utils.timezone.now", return_value=lease + MINUTE):
         deliveries.deliver_due()
-    assert granter.kinds == ["ended"]
+    assert backend.kinds == ["ended"]
 
 
 # What staff see
@@ -341,10 +341,10 @@ def test_an_end_waits_for_news_that_is_under_way(commit, learner, course):
 
 @pytest.fixture
 def waiting(commit, learner, given):
-    granter.fail(OSError())
+    backend.fail(OSError())
     with commit():
         learner.delete()
-    granter.recover()
+    backend.recover()
     return Delivery.objects.get()
 
 
@@ -356,7 +356,7 @@ def test_staff_see_and_send_it(waiting, boss):
 
     boss.post(AGAIN, {"delivery": waiting.pk})
 
-    assert granter.heard[-1].is_account_deleted
+    assert backend.heard[-1].is_account_deleted
     arrived = words(text_of(boss.get(f"{DELIVERIES}?state=arrived")))
     assert "Deleted account" in arrived
 
@@ -403,4 +403,4 @@ def test_ordinary_goods_hear_nothing(commit):
         learner.delete()
 
     assert not Delivery.objects.exists()
-    assert granter.heard == []
+    assert backend.heard == []

@@ -23,8 +23,8 @@ from oscar_training_credits.credits.models import Access, Delivery
 from oscar_training_credits.exceptions import DeliveryFailed
 from oscar_training_credits.test.factories import make_learner, make_training
 
-from ...support import granters, lms
-from ...support.granters import granter
+from ...support import enrolment, lms
+from ...support.enrolment import backend
 from ...support.orders import place_order
 from ...support.racing import Meeting, at_once
 
@@ -40,10 +40,10 @@ class Killed(BaseException):
 
 
 @pytest.fixture(autouse=True)
-def granter_is_set(settings):
-    granter.heard.clear()
-    granter.recover()
-    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = granters.PATH
+def backend_is_set(settings):
+    backend.heard.clear()
+    backend.recover()
+    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = enrolment.PATH
 
 
 @pytest.fixture
@@ -80,15 +80,15 @@ def deliver() -> str:
     return written.getvalue().strip()
 
 
-# What a granter hears
+# What a backend hears
 
 
 def test_a_purchase_is_told_when_it_is_committed(commit, learner, course):
     with commit():
         order = place_order(learner, (course.product, 1))
-        assert granter.heard == []
+        assert backend.heard == []
 
-    (news,) = granter.heard
+    (news,) = backend.heard
     access = order.lines.get().training_access
     assert (news.kind, news.access) == ("given", access)
     assert (news.learner, news.training) == (learner, course)
@@ -104,10 +104,10 @@ def test_a_purchase_that_is_rolled_back_is_no_news(learner, course):
         transaction.set_rollback(True)
 
     assert not Delivery.objects.exists()
-    assert granter.heard == []
+    assert backend.heard == []
 
 
-def test_without_a_granter_nothing_is_written(settings, learner, course):
+def test_without_a_backend_nothing_is_written(settings, learner, course):
     settings.TRAINING_CREDITS_ENROLMENT_BACKEND = None
 
     api.give_access(learner, course, reason="Goodwill")
@@ -126,18 +126,18 @@ def test_changes_and_ends_are_told_too(commit, learner, course):
     with commit():
         api.end_access(first, reason="They left")
 
-    told = [(news.kind, news.access.pk) for news in granter.heard]
+    told = [(news.kind, news.access.pk) for news in backend.heard]
     assert told[:2] == [("given", first.pk), ("given", second.pk)]
     assert sorted(told[2:4]) == [("changed", first.pk), ("changed", second.pk)]
     assert sorted(told[4:]) == [("changed", second.pk), ("ended", first.pk)]
-    assert len({news.key for news in granter.heard}) == 6
+    assert len({news.key for news in backend.heard}) == 6
 
 
 # Failures
 
 
-def test_a_granter_that_fails_does_not_disturb_the_purchase(commit, learner, course):
-    granter.fail(ZeroDivisionError("in the granter"))
+def test_a_backend_that_fails_does_not_disturb_the_purchase(commit, learner, course):
+    backend.fail(ZeroDivisionError("in the backend"))
 
     with commit():
         order = place_order(learner, (course.product, 1))
@@ -148,10 +148,10 @@ def test_a_granter_that_fails_does_not_disturb_the_purchase(commit, learner, cou
     assert (delivery.delivered_at, delivery.attempts) == (None, 1)
 
 
-def test_a_granter_that_is_gone_does_not_disturb_the_purchase(
+def test_a_backend_that_is_gone_does_not_disturb_the_purchase(
     commit, settings, learner, course
 ):
-    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = "tests.no_such_module.granter"
+    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = "tests.no_such_module.backend"
 
     with commit():
         place_order(learner, (course.product, 1))
@@ -172,23 +172,23 @@ def test_an_outbox_that_fails_after_the_commit_does_not_disturb_the_purchase(
 
 
 def test_what_failed_is_tried_again_with_the_same_key(commit, learner, course):
-    granter.fail(OSError())
+    backend.fail(OSError())
     with commit():
         place_order(learner, (course.product, 1))
-    granter.recover()
+    backend.recover()
 
     assert deliver() == ""
     with later(MINUTE):
         assert deliver() == "Arrived: 1. Failed: 0."
         assert deliver() == ""
 
-    first, second = granter.heard
+    first, second = backend.heard
     assert first.key == second.key
     assert Delivery.objects.get().error == ""
 
 
 def test_the_delays_grow_up_to_six_hours(given):
-    granter.fail(OSError())
+    backend.fail(OSError())
     delays = []
     now = timezone.now()
 
@@ -200,7 +200,7 @@ def test_the_delays_grow_up_to_six_hours(given):
         now = delivery.next_attempt_at
 
     assert delays == [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360, 360]
-    assert len({news.key for news in granter.heard}) == 1
+    assert len({news.key for news in backend.heard}) == 1
 
 
 @pytest.mark.parametrize(
@@ -213,8 +213,8 @@ def test_the_delays_grow_up_to_six_hours(given):
         (ValueError("Bearer 4711"), "ValueError"),
     ],
 )
-def test_only_what_the_granter_says_to_staff_is_kept_of_an_error(given, error, shown):
-    granter.fail(error)
+def test_only_what_the_backend_says_to_staff_is_kept_of_an_error(given, error, shown):
+    backend.fail(error)
 
     deliver()
 
@@ -223,7 +223,7 @@ def test_only_what_the_granter_says_to_staff_is_kept_of_an_error(given, error, s
 
 
 def test_the_log_holds_the_whole_error(given, caplog):
-    granter.fail(OSError("https://lms.example/?token=4711"))
+    backend.fail(OSError("https://lms.example/?token=4711"))
 
     deliver()
 
@@ -234,29 +234,29 @@ def test_the_log_holds_the_whole_error(given, caplog):
 
 
 def test_a_system_that_is_down_lets_one_learner_a_minute_wait(commit, course):
-    granter.fail(OSError())
+    backend.fail(OSError())
     for _learner in range(3):
         with commit():
             place_order(make_learner(), (course.product, 1))
-    assert len(granter.heard) == 1
+    assert len(backend.heard) == 1
 
     with later(MINUTE), commit():
         place_order(make_learner(), (course.product, 1))
 
-    assert len(granter.heard) == 2
+    assert len(backend.heard) == 2
 
 
 def test_news_that_waits_for_long_lets_nobody_else_wait(commit, course):
-    granter.fail(OSError())
+    backend.fail(OSError())
     api.give_access(make_learner(), course, reason="Goodwill")
     deliver()
     with later(MINUTE):
         deliver()
-        granter.recover()
+        backend.recover()
         with commit():
             place_order(make_learner(), (course.product, 1))
 
-    assert len(granter.heard) == 3
+    assert len(backend.heard) == 3
     assert Delivery.objects.pending().count() == 1
 
 
@@ -269,7 +269,7 @@ def test_failures_are_counted_anew_after_a_success(course):
         if news.access not in (given[4], given[9]):
             raise DeliveryFailed("No such learner.")
 
-    granter.answer = answer
+    backend.answer = answer
 
     assert deliver() == "Arrived: 2. Failed: 8."
 
@@ -277,11 +277,11 @@ def test_failures_are_counted_anew_after_a_success(course):
 def test_a_system_that_is_down_is_left_alone_after_some_failures(course):
     for _learner in range(9):
         api.give_access(make_learner(), course, reason="Goodwill")
-    granter.fail(OSError())
+    backend.fail(OSError())
 
     assert deliver() == "Arrived: 0. Failed: 5."
 
-    granter.recover()
+    backend.recover()
     assert deliver() == "Arrived: 4. Failed: 0."
     with later(MINUTE):
         assert deliver() == "Arrived: 5. Failed: 0."
@@ -291,7 +291,7 @@ def test_news_that_waits_for_its_turn_is_no_success(course):
     for _learner in range(6):
         given = api.give_access(make_learner(), course, reason="Goodwill")
         api.end_access(given, reason="They left")
-    granter.fail(OSError())
+    backend.fail(OSError())
 
     assert deliver() == "Arrived: 0. Failed: 5."
 
@@ -304,7 +304,7 @@ def test_news_that_never_arrives_does_not_hold_up_the_rest(learner, course):
         if news.access == poor:
             raise DeliveryFailed("No such learner.")
 
-    granter.answer = answer
+    backend.answer = answer
 
     assert deliver() == "Arrived: 1. Failed: 1."
 
@@ -316,7 +316,7 @@ def test_each_failure_is_its_own(learner, course):
     def answer(news):
         raise DeliveryFailed(f"Not known: {news.access.pk}.")
 
-    granter.answer = answer
+    backend.answer = answer
     deliver()
 
     errors = dict(Delivery.objects.values_list("access", "error"))
@@ -329,56 +329,56 @@ def test_each_failure_is_its_own(learner, course):
 
 
 def test_later_news_waits_for_the_earlier(given):
-    granter.fail(OSError())
+    backend.fail(OSError())
     deliver()
-    granter.recover()
+    backend.recover()
     api.end_access(given, reason="They left")
 
     assert deliver() == ""
     with later(MINUTE):
         deliver()
 
-    assert granter.kinds == ["given", "given", "ended"]
+    assert backend.kinds == ["given", "given", "ended"]
 
 
 def test_a_process_that_dies_leaves_its_news_to_the_next(given):
-    granter.fail(Killed())
+    backend.fail(Killed())
     with pytest.raises(Killed):
         deliver()
-    granter.recover()
+    backend.recover()
 
     with later(deliveries.LEASE - MINUTE):
         assert deliver() == ""
     with later(deliveries.LEASE + MINUTE):
         assert deliver() == "Arrived: 1. Failed: 0."
 
-    assert len({news.key for news in granter.heard}) == 1
+    assert len({news.key for news in backend.heard}) == 1
     assert Delivery.objects.get().attempts == 2
 
 
 def test_news_that_is_being_sent_is_sent_by_nobody_else(given):
     pk = Delivery.objects.get().pk
     answers = []
-    granter.answer = lambda news: answers.extend(
+    backend.answer = lambda news: answers.extend(
         [deliveries.try_again(pk), deliveries.deliver_due()]
     )
 
     assert deliver() == "Arrived: 1. Failed: 0."
 
     assert answers == [Result.LEFT, Round()]
-    assert len(granter.heard) == 1
+    assert len(backend.heard) == 1
 
 
 def test_who_took_too_long_and_failed_says_nothing_of_the_next(given):
     """The first is slower than its lease; the second has arrived meanwhile."""
 
     def answer(news):
-        granter.recover()
+        backend.recover()
         with later(deliveries.LEASE + MINUTE):
             deliver()
         raise OSError
 
-    granter.answer = answer
+    backend.answer = answer
 
     deliver()
 
@@ -391,12 +391,12 @@ def test_who_took_too_long_and_failed_leaves_the_next_to_go_on(given):
     """The first is slower than its lease; the second is still at it."""
 
     def answer(news):
-        granter.fail(Killed())
+        backend.fail(Killed())
         with later(deliveries.LEASE + MINUTE), suppress(Killed):
             deliver()
         raise OSError
 
-    granter.answer = answer
+    backend.answer = answer
 
     deliver()
 
@@ -410,12 +410,12 @@ def test_news_has_arrived_when_it_first_did(given):
     moments = []
 
     def answer(news):
-        granter.recover()
+        backend.recover()
         with later(deliveries.LEASE + MINUTE) as moment:
             deliver()
         moments.append(moment)
 
-    granter.answer = answer
+    backend.answer = answer
 
     deliver()
 
@@ -423,12 +423,12 @@ def test_news_has_arrived_when_it_first_did(given):
 
 
 @pytest.fixture
-def due(granter_is_set):
+def due(backend_is_set):
     course = make_training(access_days=10)
-    granter.fail(OSError())
+    backend.fail(OSError())
     api.give_access(make_learner(), course, reason="Goodwill")
-    granter.recover()
-    granter.heard.clear()
+    backend.recover()
+    backend.heard.clear()
     Delivery.objects.update(next_attempt_at=timezone.now())
     return Delivery.objects.get()
 
@@ -447,7 +447,7 @@ def test_two_workers_send_news_once(due, monkeypatch):
     rounds = at_once([deliveries.deliver_due] * 2)
 
     assert sorted(each.arrived for each in rounds) == [0, 1]
-    assert len(granter.heard) == 1
+    assert len(backend.heard) == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -465,7 +465,7 @@ def test_control_read_then_write_sends_it_twice(due, monkeypatch):
 
     at_once([deliveries.deliver_due] * 2)
 
-    assert len(granter.heard) == 2
+    assert len(backend.heard) == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -492,8 +492,8 @@ def test_time_that_ran_out_is_told_once(given):
         with later(11 * DAY):
             deliver()
 
-    assert granter.kinds == ["given", "ended"]
-    assert granter.heard[1].ends_at == given.ends_at
+    assert backend.kinds == ["given", "ended"]
+    assert backend.heard[1].ends_at == given.ends_at
 
 
 def test_it_is_said_for_how_many_time_ran_out(given, course):
@@ -512,7 +512,7 @@ def test_what_ended_early_does_not_end_again(given):
     with later(11 * DAY):
         deliver()
 
-    assert granter.kinds == ["given", "ended"]
+    assert backend.kinds == ["given", "ended"]
 
 
 def test_what_was_extended_after_its_end_ends_again(given):
@@ -524,58 +524,58 @@ def test_what_was_extended_after_its_end_ends_again(given):
     with later(13 * DAY):
         deliver()
 
-    assert granter.kinds == ["given", "ended", "changed", "ended"]
+    assert backend.kinds == ["given", "ended", "changed", "ended"]
 
 
-def test_a_granter_does_not_hear_of_the_end_of_what_it_never_knew(
+def test_a_backend_does_not_hear_of_the_end_of_what_it_never_knew(
     settings, learner, course
 ):
     settings.TRAINING_CREDITS_ENROLMENT_BACKEND = None
     api.give_access(learner, course, reason="Goodwill")
-    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = granters.PATH
+    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = enrolment.PATH
 
     with later(11 * DAY):
         deliver()
 
-    assert granter.heard == []
+    assert backend.heard == []
 
 
-def test_a_new_granter_can_be_told_of_what_there_is(settings, learner, course):
+def test_a_new_backend_can_be_told_of_what_there_is(settings, learner, course):
     settings.TRAINING_CREDITS_ENROLMENT_BACKEND = None
     ended, running = (
         api.give_access(each, course, reason="Goodwill")
         for each in (make_learner(), learner)
     )
     api.end_access(ended, reason="They left")
-    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = granters.PATH
+    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = enrolment.PATH
 
     for _twice in range(2):
         call_command("deliver_access", "--existing", stdout=StringIO())
 
-    assert [(news.kind, news.access) for news in granter.heard] == [("given", running)]
+    assert [(news.kind, news.access) for news in backend.heard] == [("given", running)]
 
 
 # Trying again by hand
 
 
 def test_one_is_tried_before_its_time(given):
-    granter.fail(OSError())
+    backend.fail(OSError())
     deliver()
     pk = Delivery.objects.get().pk
 
     assert deliveries.try_again(pk) is Result.FAILED
-    granter.recover()
+    backend.recover()
     assert deliveries.try_again(pk) is Result.ARRIVED
     assert deliveries.try_again(pk) is Result.LEFT
 
-    assert len(granter.heard) == 3
+    assert len(backend.heard) == 3
 
 
 def test_the_others_wait_for_their_time(given, course):
     api.give_access(make_learner(), course, reason="Goodwill")
-    granter.fail(OSError())
+    backend.fail(OSError())
     deliver()
-    granter.recover()
+    backend.recover()
 
     deliveries.try_again(Delivery.objects.earliest("pk").pk)
 
@@ -593,9 +593,9 @@ def test_what_is_gone_is_left(given):
 def test_all_are_tried_before_their_time(course):
     for _learner in range(3):
         api.give_access(make_learner(), course, reason="Goodwill")
-    granter.fail(OSError())
+    backend.fail(OSError())
     deliver()
-    granter.recover()
+    backend.recover()
 
     assert deliveries.try_all_again(seconds=10) == Round(arrived=3)
 

@@ -199,7 +199,7 @@ def claiming(place_to_claim, learner):
         try:
             places.claim(place_to_claim, learner.user)
         except PlaceRefused as refused:
-            return refused.hurdle.value
+            return refused.reason.value
         return "claimed"
 
     return claim

@@ -447,8 +447,8 @@ def test_what_is_foreseen_is_what_is_given(learner, settings, first_day, has):
         had.starts_at, had.ends_at = first + begin * DAY, end and first + end * DAY
         had.save()
 
-        standing = status.access_status(learner, course)
-        period = expected_period(course, standing, at=NOON)
+        access_status = status.access_status(learner, course)
+        period = expected_period(course, access_status, at=NOON)
         if end is None and had.starts_at <= max(NOON, course.opens_at or NOON):
             assert period is None
             with pytest.raises(OrderRefused, match="add nothing"):
@@ -767,10 +767,10 @@ def test_access_over_time(learner):
     for moment, expected in moments:
         with mock.patch("django.utils.timezone.now", return_value=moment):
             assert seen(learner, [course]) == [expected]
-            standing = status.access_status(learner, course)
+            access_status = status.access_status(learner, course)
         ended_at = given.ends_at if moment == given.ends_at else None
-        assert standing.ended_at == ended_at
-        assert standing.is_to_come is (moment < given.starts_at)
+        assert access_status.ended_at == ended_at
+        assert access_status.is_to_come is (moment < given.starts_at)
 
 
 def test_access_that_has_not_begun_is_to_come(learner):
@@ -778,9 +778,9 @@ def test_access_that_has_not_begun_is_to_come(learner):
 
     begin_access(learner, course, order_line=None)
 
-    standing = status.access_status(learner, course)
-    assert standing.is_to_come
-    assert not standing.has_access
+    access_status = status.access_status(learner, course)
+    assert access_status.is_to_come
+    assert not access_status.has_access
 
 
 def test_what_is_to_come_follows_what_ended_last(learner):
@@ -795,10 +795,10 @@ def test_what_is_to_come_follows_what_ended_last(learner):
     course.refresh_from_db()
     begin_access(learner, course, order_line=None)
 
-    standing = status.access_status(learner, course)
+    access_status = status.access_status(learner, course)
 
-    assert standing.is_to_come
-    assert standing.ended_at == now - 100 * DAY
+    assert access_status.is_to_come
+    assert access_status.ended_at == now - 100 * DAY
 
 
 # What waits for a plan or a path that does not open it any more

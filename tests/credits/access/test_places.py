@@ -640,7 +640,7 @@ def test_a_place_ends_with_the_code_that_paid_for_it(buyer, training, ann):
         pytest.raises(PlaceRefused) as refused,
     ):
         places.claim(last, late)
-    assert refused.value.hurdle == ClaimReason.EXPIRED
+    assert refused.value.reason == ClaimReason.EXPIRED
 
 
 @pytest.mark.parametrize(("training_days", "code_days"), [(5, 9), (9, 5)])
@@ -720,10 +720,10 @@ def test_the_buyer_is_offered_a_place_that_gives_them_something(
         api.give_access(buyer.user, training, until=until, reason="Pilot")
 
     shown = "Take a place yourself" in words(order_page(buyer, order))
-    hurdle = places.offer_to(buyer.user, line.training_places.first()).hurdle
+    reason = places.offer_to(buyer.user, line.training_places.first()).reason
 
     assert shown is offered
-    assert (hurdle is None) is offered
+    assert (reason is None) is offered
 
 
 def test_only_free_places_can_give_somebody_something(line, buyer, ann):
@@ -827,7 +827,7 @@ def test_a_link_revoked_between_reading_and_accepting_is_refused(line, ann):
     with pytest.raises(PlaceRefused) as refused:
         places.claim(read, ann.user)
 
-    assert refused.value.hurdle == ClaimReason.REVOKED
+    assert refused.value.reason == ClaimReason.REVOKED
 
 
 def test_a_place_that_is_gone_altogether_is_refused(line, ann):
@@ -837,7 +837,7 @@ def test_a_place_that_is_gone_altogether_is_refused(line, ann):
     with pytest.raises(PlaceRefused) as refused:
         places.claim(read, ann.user)
 
-    assert refused.value.hurdle == ClaimReason.REVOKED
+    assert refused.value.reason == ClaimReason.REVOKED
     assert not places.renew_link(read)
 
 

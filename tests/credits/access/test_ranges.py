@@ -173,8 +173,8 @@ def answers(content: Any, training: Any) -> dict[str, bool]:
     code = make_code(content=content)
     return {
         "may see": status.has_access(learner, training),
-        "standing": status.access_status(learner, training).has_access,
-        "standings": training.pk in status.access_statuses(learner, [training]),
+        "access_status": status.access_status(learner, training).has_access,
+        "access_statuses": training.pk in status.access_statuses(learner, [training]),
         "a ground": training.pk in status.grounds(learner, [training]),
         "opens": status.opens(row, training),
         "in a basket": training in status.opened_by_others([plan, training]),

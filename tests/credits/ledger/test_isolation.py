@@ -151,7 +151,7 @@ def claim(place: Place, learner: Any) -> str:
     try:
         places.claim(place, learner)
     except PlaceRefused as refused:
-        return refused.hurdle.value
+        return refused.reason.value
     return "done"
 
 

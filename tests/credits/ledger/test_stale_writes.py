@@ -253,7 +253,7 @@ def test_what_was_paid_back_stays_so(write):
 
 @pytest.mark.parametrize("write", WAYS.values(), ids=WAYS)
 def test_news_that_arrived_is_not_sent_again(code, training, write, settings):
-    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = "tests.support.granters.record"
+    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = "tests.support.enrolment.record"
     place_order(make_learner(), (training.product, 1), text=TEXT)
     stale = Delivery.objects.earliest("pk")
     Delivery.objects.update(delivered_at=timezone.now(), attempts=1)

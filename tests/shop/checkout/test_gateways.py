@@ -780,7 +780,7 @@ PAYMENTS = reverse_lazy("admin:training_credits_takenpayment_changelist")
 
 
 def settle(client, payment):
-    form = {"action": "settle", "_selected_action": [payment.pk]}
+    form = {"action": "note_paid_back", "_selected_action": [payment.pk]}
     answer = client.post(PAYMENTS, form, follow=True)
     return [str(message) for message in answer.context["messages"]]
 

@@ -21,8 +21,8 @@ from oscar_training_credits.credits.models import Access, AccessChange, Delivery
 from oscar_training_credits.exceptions import DeliveryFailed, IdempotencyKeyReused
 from oscar_training_credits.test.factories import make_learner, make_training
 
-from ...support import granters
-from ...support.granters import granter
+from ...support import enrolment
+from ...support.enrolment import backend
 from ...support.orders import place_order
 from ...support.shop import text_of, words
 
@@ -67,10 +67,10 @@ def given(learner, course):
 
 
 @pytest.fixture
-def with_granter(settings):
-    granter.heard.clear()
-    granter.recover()
-    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = granters.PATH
+def with_backend(settings):
+    backend.heard.clear()
+    backend.recover()
+    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = enrolment.PATH
 
 
 def address(name: str, access: Access) -> str:
@@ -395,7 +395,7 @@ def test_extending_can_not_shorten(staff, given, wrong, error):
     assert given.changes.count() == 1
 
 
-def test_moments_are_written_in_one_way(staff, given, with_granter):
+def test_moments_are_written_in_one_way(staff, given, with_backend):
     api.extend_access(given, until=given.ends_at + DAY, reason="Goodwill")
     given.refresh_from_db()
     form = {"last_day": in_days(5), "reason": "A slip"}
@@ -478,9 +478,9 @@ def test_staff_end_access(staff, given):
 
 
 @pytest.fixture
-def failed(with_granter, learner, course):
+def failed(with_backend, learner, course):
     """News that did not arrive, and later news that waits for it."""
-    granter.fail(DeliveryFailed("The learning system answered 500."))
+    backend.fail(DeliveryFailed("The learning system answered 500."))
     access = api.give_access(learner, course, reason="Goodwill")
     api.extend_access(access, until=None, reason="They were ill.")
     deliveries.deliver_due()
@@ -513,7 +513,7 @@ def test_staff_see_news_on_the_page_of_its_access(staff, failed):
     ],
 )
 def test_staff_search_deliveries(staff, failed, search, expected):
-    granter.recover()
+    backend.recover()
     sam = make_learner(email="sam@beta.example")
     api.give_access(sam, make_training("Other"), reason="Goodwill")
     deliveries.deliver_due()
@@ -527,7 +527,7 @@ def test_staff_search_deliveries(staff, failed, search, expected):
 def test_staff_try_one_again(staff, failed):
     form = {"delivery": failed.pk}
     answers = [staff.post(AGAIN, form, follow=True)]
-    granter.recover()
+    backend.recover()
     for _twice in range(2):
         answers += [staff.post(AGAIN, form, follow=True)]
 
@@ -535,12 +535,12 @@ def test_staff_try_one_again(staff, failed):
     assert "It failed again." in texts[0]
     assert "It has arrived." in texts[1]
     assert "It was not sent" in texts[2]
-    assert granter.kinds == ["given"] * 3
+    assert backend.kinds == ["given"] * 3
 
 
 def test_staff_try_all_again(staff, failed):
     answers = [staff.post(AGAIN, {"all": "1"}, follow=True)]
-    granter.recover()
+    backend.recover()
     answers += [staff.post(f"{AGAIN}?learner=lee", {"all": "1"}, follow=True)]
 
     texts = [words(text_of(answer)) for answer in answers]
@@ -553,10 +553,10 @@ def test_staff_try_all_again(staff, failed):
 @pytest.mark.parametrize("form", [{}, {"delivery": "x"}, {"delivery": "0"}])
 def test_trying_nothing_does_nothing(staff, failed, form):
     assert staff.post(AGAIN, form).status_code == 302
-    assert len(granter.heard) == 1
+    assert len(backend.heard) == 1
 
 
-def test_without_a_granter_the_page_says_so(staff, failed, settings):
+def test_without_a_backend_the_page_says_so(staff, failed, settings):
     settings.TRAINING_CREDITS_ENROLMENT_BACKEND = None
 
     text = words(text_of(staff.get(DELIVERIES)))

@@ -20,9 +20,9 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
-from ...support import granters
+from ...support import enrolment
 from ...support.editors import product_form
-from ...support.granters import granter
+from ...support.enrolment import backend
 from ...support.orders import confirm, place_order
 from ...support.shop import text_of, words
 
@@ -231,9 +231,9 @@ def test_a_partner_gives_access_to_its_own_alone(acme, mine, theirs, learner):
 @pytest.fixture
 def failed(both, settings):
     """News of both that has not arrived."""
-    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = granters.PATH
-    granter.heard.clear()
-    granter.recover()
+    settings.TRAINING_CREDITS_ENROLMENT_BACKEND = enrolment.PATH
+    backend.heard.clear()
+    backend.recover()
     for access in both:
         Delivery.objects.create(
             key=uuid4().hex, access=access, kind="given", starts_at=access.starts_at

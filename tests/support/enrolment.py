@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-class Granter:
+class Backend:
     """Remembers the news; does to it what `answer` says, such as raising an error."""
 
     def __init__(self) -> None:
@@ -31,5 +31,5 @@ class Granter:
         self.answer = lambda news: None
 
 
-granter = Granter()
-PATH = f"{__name__}.granter"
+backend = Backend()
+PATH = f"{__name__}.backend"
