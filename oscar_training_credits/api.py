@@ -8,6 +8,9 @@ from .credits.access.granting import (
     give_access,
 )
 from .credits.access.opening import open_paid
+from .credits.access.places import ClaimReason, find_place, places_of
+from .credits.access.places import claim as claim_place
+from .credits.access.places import renew_link as renew_place
 from .credits.access.status import (
     AccessStatus,
     access_status,
@@ -50,10 +53,14 @@ from .credits.models import (
     CodeChange,
     CreditCode,
     CreditGrant,
+    Place,
+    Redemption,
+    Refund,
     TakenPayment,
     TrainingProduct,
 )
 from .credits.terms import Paid, Terms
+from .shop.basket.applied_codes import apply_code, remove_code
 from .shop.basket.quotes import quote_of
 from .shop.catalogue.training import (
     sell_as_training,
@@ -62,7 +69,15 @@ from .shop.catalogue.training import (
 )
 from .shop.direct_purchase.point_of_sale import purchase, redeem
 from .shop.order.audit_rules import audit
+from .shop.order.places_bought import claim_url
+from .shop.order.refund_preview import (
+    Destination,
+    LineToRefund,
+    RefundPreview,
+    preview_refund,
+)
 from .shop.order.refunds import cancel_lines, refund_lines, refund_order
+from .shop.order.settlements import CodeCredits, LineCredits, OrderCredits, credits_of
 from .shop.payment.lost_payments import lost_payments, resolve_lost_payments
 from .shop.requesters import requester_of
 from .shop.voucher.codes import VoucherLike
@@ -72,18 +87,28 @@ __all__ = [
     "AccessEvent",
     "AccessStatus",
     "BaseReason",
+    "ClaimReason",
     "CodeChange",
+    "CodeCredits",
     "CreditCode",
     "CreditGrant",
+    "Destination",
     "Finding",
     "Forecast",
     "Grouping",
     "IssuedCode",
+    "LineCredits",
+    "LineToRefund",
+    "OrderCredits",
     "Outcome",
     "Paid",
+    "Place",
     "Purchase",
     "Quote",
     "Reason",
+    "Redemption",
+    "Refund",
+    "RefundPreview",
     "RefundReason",
     "RefundRefusal",
     "Refusal",
@@ -99,15 +124,20 @@ __all__ = [
     "access_statuses",
     "add_grant",
     "adjust_credits",
+    "apply_code",
     "audit",
     "bring_forward",
     "cancel_lines",
+    "claim_place",
+    "claim_url",
     "close_code",
+    "credits_of",
     "deliver_due",
     "end_access",
     "extend_access",
     "extend_code",
     "find_code",
+    "find_place",
     "first_refusal",
     "forecasts",
     "give_access",
@@ -119,6 +149,8 @@ __all__ = [
     "lost_payments",
     "open_paid",
     "open_to_everybody",
+    "places_of",
+    "preview_refund",
     "public_text",
     "purchase",
     "quote_of",
@@ -127,6 +159,8 @@ __all__ = [
     "refund_lines",
     "refund_order",
     "release_expired",
+    "remove_code",
+    "renew_place",
     "requester_of",
     "resolve_lost_payments",
     "roll_forward",

@@ -28,6 +28,7 @@ from oscar_training_credits.credits.codes import jobs
 from oscar_training_credits.credits.models import CreditCode
 from oscar_training_credits.shop.communication.mails import spoken_to
 from oscar_training_credits.test.factories import (
+    make_basket,
     make_issued,
     make_learner,
     make_product,
@@ -361,6 +362,35 @@ def test_several_products_are_one_order(install):
 
     assert order.num_lines == 2
     assert issued.code.balance() == 10
+
+
+def test_learners_put_codes_on_a_basket_themselves(install):
+    module = install("selling", "def take_code")
+    basket = make_basket(make_learner(), (make_training(credits=20).product, 1))
+    issued = make_issued(credits=15)
+
+    said = module.take_code(basket, issued.text, None)
+    wrong = module.take_code(basket, "NO-SUCH-CODE", None)
+
+    assert said == "0 credits, 5 missing"
+    assert "can't be used" in wrong
+
+
+def test_one_is_given_back(install, capsys):
+    module = install("selling", "def give_one_back")
+    text = make_issued(credits=20).text
+    order = place_order(make_learner(), (make_training().product, 1), text=text)
+
+    assert module.give_one_back(order, None) == (20, 20)
+    assert capsys.readouterr().out.startswith("20 to ACME")
+
+
+def test_the_default_rules_are_extended(install):
+    module = install("reference/settings", "enabled, *others")
+
+    first, second, *others = module.TRAINING_CREDITS_CODE_RULES
+    assert second == "shop.rules.for_staff_only"
+    assert [first, *others] == ours.CODE_RULES
 
 
 # Classes that are mixed by hand

@@ -47,9 +47,13 @@ keys = count(1)
 @pytest.fixture
 def course():
     """A course that only credits buy, again and again."""
-    return make_course(
-        make_product(price=None), credits=PRICE, credit_only=True, access_days=90
-    )
+    terms = {"credits": PRICE, "credit_only": True, "access_days": 90}
+    course = make_course(make_product(price=None), **terms)
+    # Oscar links its stand-in for a picture when one is first shown, and not at once.
+    visitor = Learner()
+    visitor.add(course.product)
+    visitor.basket_page()
+    return course
 
 
 def on_its_page(course: Any, user: Any) -> None:
@@ -110,7 +114,6 @@ WAYS = [
     by_a_basket,
     by_oscars_creator,
 ]
-CLIENTS = 2 * len(WAYS)
 
 
 def client(way: Any, course: Any, code: Any, sales: int) -> Callable[[], list[int]]:
@@ -137,7 +140,7 @@ def test_all_that_is_there_is_sold_and_no_more(course):
     code = make_code(500, text=TEXT)
     sales = 500 // PRICE
     clients = [client(way, course, code, 2) for way in WAYS for _ in range(2)]
-    assert len(clients) * 2 > sales
+    assert len(clients) == 16
 
     left = at_once(clients)
 
@@ -149,9 +152,9 @@ def test_all_that_is_there_is_sold_and_no_more(course):
 
 
 def test_control_without_the_lock_more_is_sold_than_is_there(course, monkeypatch):
-    code = make_code(5 * PRICE, text=TEXT)
-    take_locks_away(monkeypatch, parties=CLIENTS)
+    code = make_code(3 * PRICE, text=TEXT)
+    take_locks_away(monkeypatch, parties=len(WAYS))
 
-    at_once([client(way, course, code, 1) for way in WAYS for _ in range(2)])
+    at_once([client(way, course, code, 1) for way in WAYS])
 
-    assert Order.objects.count() > 5
+    assert Order.objects.count() > 3

@@ -97,6 +97,23 @@ def place_with(salt: str) -> Place | None:
     return found.select_related("training__product").first()
 
 
+@sensitive_variables()
+def find_place(text: str) -> Place | None:
+    """Return the place that the text at the end of a link leads to, or None."""
+    salt = salt_of(text)
+    return place_with(salt) if salt else None
+
+
+def places_of(order: Any) -> list[Place]:
+    """Return all places that an order bought, line by line: one query.
+
+    One that was claimed has its `access`; `is_free` says whether it can be.
+    """
+    rows = Place.objects.filter(order_line__order=order)
+    rows = rows.select_related("order_line", "training__product", "access__learner")
+    return list(rows.order_by("order_line", "number"))
+
+
 def offer_to(learner: AbstractBaseUser | AnonymousUser, place: Place) -> Offer:
     """Return what `place` would give to `learner`, now."""
     if not learner.is_authenticated:

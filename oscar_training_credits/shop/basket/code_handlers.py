@@ -18,14 +18,15 @@ from oscar.core.loading import get_class, get_model
 
 from ...conf import settings
 from ...credits import wording
-from ...credits.codes.applying import apply_code, unknown, unreadable
+from ...credits.codes.applying import unknown, unreadable
 from ...credits.codes.refusals import Reason, public_text
 from ...credits.codes.throttling import in_doubt
 from ...credits.models import CreditCode
 from ...exceptions import CreditCodeRefused
 from ..requesters import requester_of
 from . import answers, split
-from .quotes import items_of, quote_of
+from .applied_codes import apply_code
+from .quotes import quote_of
 
 UNASKED = {Reason.THROTTLED, Reason.LOG_IN}
 
@@ -97,13 +98,7 @@ def credit_code(text: str, request: Any) -> Answer | None:
     """A training credit code."""
     basket = request.basket
     try:
-        code = apply_code(
-            text,
-            basket=basket,
-            items=items_of(basket),
-            requester=requester_of(request),
-            learner=request.user if request.user.is_authenticated else None,
-        )
+        code = apply_code(basket, text, requester=requester_of(request))
     except CreditCodeRefused as refused:
         # Also for a code that the learner must not know of: what the other kinds,
         # and the last word on an unknown code, say must not differ either.
@@ -112,7 +107,6 @@ def credit_code(text: str, request: Any) -> Answer | None:
         # Nothing was looked up for whoever has to wait: it may be a voucher.
         is_sure = refused.refusal.reason not in UNASKED
         return Answer(public_text(refused.refusal), accepted=False, is_sure=is_sure)
-    basket.reset_offer_applications()
     return accepted(code, basket, request=request)
 
 

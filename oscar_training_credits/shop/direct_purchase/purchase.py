@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -17,15 +18,16 @@ from ...credits import wording
 from ...credits.access import buying_again, status
 from ...credits.access.granting import Period
 from ...credits.access.status import AccessStatus
-from ...credits.codes.applying import apply_code, remove_code, unknown
+from ...credits.codes.applying import remove_code, unknown
 from ...credits.codes.refusals import public_text
 from ...credits.codes.throttling import Doubt, Requester, in_doubt
 from ...credits.isolation import own_transaction
 from ...credits.ledger.quoting import NOTHING, Quote
 from ...credits.models import CreditCode, DirectPurchase, TrainingProduct
 from ...exceptions import CreditCodeRefused, PurchaseRefused
+from ..basket.applied_codes import apply_code
 from ..basket.code_handlers import find_voucher
-from ..basket.quotes import end_of_codes, items_of, latest_basket, quote_of
+from ..basket.quotes import end_of_codes, latest_basket, quote_of
 from ..order import confirmed
 from ..order.confirmed import ConfirmedPrice, price_changed
 from ..partner.availability import unavailable_text
@@ -205,14 +207,7 @@ def apply(
         PurchaseRefused: the code or the product can't be used; says what to do.
     """
     basket = begin(training, learner, strategy=strategy)
-    refusing_in_words(
-        apply_code,
-        text,
-        basket=basket,
-        items=items_of(basket),
-        requester=requester,
-        learner=learner,
-    )
+    refusing_in_words(partial(apply_code, basket), text, requester=requester)
 
 
 @sensitive_variables("text")

@@ -89,9 +89,14 @@ def _with_gain(group: LinePlaces, gained: frozenset[int]) -> LinePlaces:
 
 
 @sensitive_variables()
+def claim_url(place: Place) -> str:
+    """Return the address at which a place is claimed, without the domain: a secret."""
+    return reverse("training_credits:claim", args=[places.link_text(place)])
+
+
+@sensitive_variables()
 def _place_row(place: Place, request: Any) -> PlaceRow:
     link = ""
     if place.is_free:
-        address = reverse("training_credits:claim", args=[places.link_text(place)])
-        link = request.build_absolute_uri(address)
+        link = request.build_absolute_uri(claim_url(place))
     return PlaceRow(place, link, getattr(place, "access", None))

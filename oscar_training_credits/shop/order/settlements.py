@@ -26,7 +26,7 @@ from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
 
-from ...credits.models import Place, Redemption, SettledLine
+from ...credits.models import CreditCode, Place, Redemption, SettledLine
 from .. import totals
 from ..catalogue.content_links import content_links
 from ..payment.sources import source_reference
@@ -88,6 +88,55 @@ class OrderContent:
     """It opens when the order is paid; until then the link leads to the order."""
 
 
+@dataclass(frozen=True, slots=True)
+class LineCredits:
+    """The credits that an order line took, and how many of them have gone back."""
+
+    order_line: Any
+    credits: int
+    given_back: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCredits:
+    """The credits that an order took from a code, and how many have gone back to it."""
+
+    code: CreditCode
+    credits: int
+    given_back: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCredits:
+    """What an order took in credits: by its lines, and by the codes that paid."""
+
+    lines: tuple[LineCredits, ...] = ()
+    """Those that were paid in credits."""
+    codes: tuple[CodeCredits, ...] = ()
+
+    @property
+    def credits(self) -> int:
+        return sum(line.credits for line in self.lines)
+
+    @property
+    def given_back(self) -> int:
+        return sum(line.given_back for line in self.lines)
+
+
+def credits_of(order: Any) -> OrderCredits:
+    """Return the credits that `order` took, as they are now: two queries."""
+    settled = SettledLine.objects.filter(order_line__order=order)
+    lines = (
+        LineCredits(line.order_line, line.credits, line.credits_back)
+        for line in settled.select_related("order_line").order_by("order_line")
+    )
+    codes = (
+        CodeCredits(each.code, each.credits, each.given_back or 0)
+        for each in redemptions_with_refunds().filter(order=order)
+    )
+    return OrderCredits(tuple(lines), tuple(codes))
+
+
 def settlement_of(
     order: Any, lines: Iterable[Any] | None = None, *, or_money: bool = False
 ) -> OrderSettlement | None:
@@ -103,15 +152,16 @@ def settlement_of(
     settled = {line.pk: line.settled_line for line in lines if _is_settled(line)}
     if not settled and not or_money:
         return None
-    redemptions = (
-        Redemption.objects.select_related("code")
-        .annotate(given_back=Sum("refunds__credits"))
-        .order_by("pk")
-    )
     prefetch_related_objects(
-        [order], Prefetch("credit_redemptions", queryset=redemptions)
+        [order], Prefetch("credit_redemptions", queryset=redemptions_with_refunds())
     )
     return OrderSettlement(order, settled, tuple(order.credit_redemptions.all()))
+
+
+def redemptions_with_refunds() -> QuerySet[Any]:
+    """Return redemptions with their codes, and the credits `given_back` of each."""
+    rows = Redemption.objects.select_related("code").order_by("pk")
+    return rows.annotate(given_back=Sum("refunds__credits"))
 
 
 def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:

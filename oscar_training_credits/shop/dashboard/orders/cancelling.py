@@ -15,8 +15,8 @@ from ....credits.ledger import refunding
 from ....credits.ledger.refunding import Plan
 from ...communication.mails import notice_about_order
 from ...order import refunds
+from ...order.refund_preview import LineToRefund, line_to_refund
 from ...order.settlements import JOINED
-from .refunds import LineToRefund, line_to_refund
 
 CONFIRMED = "confirmed"
 NOT_POSTED_AGAIN = {"csrfmiddlewaretoken", CONFIRMED}
