@@ -125,7 +125,9 @@ def _drop_database(name: str) -> None:
 def _run_sql(sql: str) -> None:
     import psycopg
 
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+    # The database of the URL need not be there.
+    base, _slash, _name = os.environ["DATABASE_URL"].rpartition("/")
+    with psycopg.connect(f"{base}/postgres", autocommit=True) as connection:
         connection.execute(sql.encode())
 
 

@@ -104,7 +104,9 @@ def ours(codes: int) -> Case:
 def spend(basket: Any, order: Any, learner: Any) -> None:
     item = Item(key=basket.pk, product_id=1, unit_credits=1, quantity=1)
     with transaction.atomic():
-        quote = redemption.lock_and_quote([item], basket=basket, learner=learner)
+        quote = redemption.lock_and_quote(
+            [item], basket=basket, learner=learner, order_number=order.number
+        )
         redemption.redeem(order, quote, learner=learner)
 
 

@@ -16,7 +16,7 @@ from oscar_training_credits.credits.models import Redemption
 from oscar_training_credits.test.factories import make_code, make_learner, make_product
 
 from ..support.pages import make_course
-from ..support.racing import Meeting, at_once, read_unlocked
+from ..support.racing import Meeting, at_once, lock_codes_by, read_unlocked
 from ..support.shop import Learner, shown_in, text_of
 
 Order = get_model("order", "Order")
@@ -81,7 +81,7 @@ def test_control_without_the_lock_a_cap_is_passed(monkeypatch):
         everybody_has_asked()
         return settled
 
-    monkeypatch.setattr(redemption, "lock_codes", read_unlocked)
+    lock_codes_by(monkeypatch, read_unlocked)
     # One learner's orders wait for each other, too, before they are quoted.
     monkeypatch.setattr(granting, "lock_learners", lambda pks: None)
     monkeypatch.setattr(redemption, "quote", ask_together)

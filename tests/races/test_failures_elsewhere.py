@@ -43,7 +43,13 @@ from oscar_training_credits.test.factories import (
 from ..credits.test_admin import edit
 from ..support.gateways import Gateway, Redirecting, install
 from ..support.orders import basket_with_codes, place, place_order
-from ..support.racing import Meeting, at_once, take_basket_lock_away, take_locks_away
+from ..support.racing import (
+    Meeting,
+    at_once,
+    lock_codes_by,
+    take_basket_lock_away,
+    take_locks_away,
+)
 from ..support.shop import Learner, errors, text_of, words
 
 Order = get_model("order", "Order")
@@ -483,7 +489,7 @@ def test_a_stale_copy_does_not_bring_a_disabled_code_back(code, admin_client):
 
 
 @pytest.mark.races
-def test_locks_are_of_one_table_in_the_order_of_its_primary_key(learner, code):
+def test_locks_are_of_named_tables_in_the_order_of_their_primary_keys(learner, code):
     """`select_for_update` on a queryset with `Meta.ordering` or joins locks or fails on
     the wrong rows.
     """
@@ -499,7 +505,10 @@ def test_locks_are_of_one_table_in_the_order_of_its_primary_key(learner, code):
         sql for sql in locks if re.search(r'FROM "(training_credits_|basket_b)', sql)
     ]
     assert len(ours) > 3
+    together = "ORDER BY codes.id, grants.id FOR NO KEY UPDATE OF codes, grants"
     for sql in ours:
+        if " ".join(sql.split()).endswith(together):
+            continue
         assert "JOIN" not in sql
         assert re.search(r'ORDER BY "?\w+"?\."id" ASC|\."id" = \d+', sql)
 
@@ -530,7 +539,7 @@ def test_control_where_sqlite_locks_late_an_order_fails(code, training, monkeypa
         return codes
 
     locked_codes = redemption.lock_codes
-    monkeypatch.setattr(redemption, "lock_codes", read)
+    lock_codes_by(monkeypatch, read)
     options = connection.settings_dict["OPTIONS"]
     monkeypatch.setitem(options, "transaction_mode", "DEFERRED")
     orders = [order_of(make_learner(), training) for _ in range(2)]

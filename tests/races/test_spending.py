@@ -33,6 +33,7 @@ from ..support.racing import (
     Meeting,
     Told,
     at_once,
+    lock_codes_by,
     read_unlocked,
     take_basket_lock_away,
     take_locks_away,
@@ -197,7 +198,7 @@ def test_control_locked_in_opposite_order_two_codes_deadlock(
         both_have_one()
         return [*locked, *lock([second])]
 
-    monkeypatch.setattr(redemption, "lock_codes", lock_in_opposite_order)
+    lock_codes_by(monkeypatch, lock_in_opposite_order)
 
     answers = race(opposite_learners)
 
@@ -243,7 +244,7 @@ def test_control_without_the_lock_what_is_released_is_captured_too(
         both_found_it_held()
         return capture(*args)
 
-    monkeypatch.setattr(redemption, "lock_codes", read_unlocked)
+    lock_codes_by(monkeypatch, read_unlocked)
     monkeypatch.setattr(ledger_entries, "release_credits", unhold_later)
     monkeypatch.setattr(redemption, "_capture", capture_later)
 

@@ -15,6 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from oscar_training_credits import api
+from oscar_training_credits.credits.ledger import postgresql
 from oscar_training_credits.credits.models import TrainingProduct
 from oscar_training_credits.test.factories import make_code, make_learner, make_product
 from sandbox.academy.models import CoursePage
@@ -155,15 +156,18 @@ def test_looking_at_an_order_costs_no_query_more(counts, lines, basket):
     [
         ("books with a code", 1, 0),
         ("books with a code", 10, 0),
-        ("training with money", 1, 7),
-        ("training with money", 10, -11),
+        ("training with money", 1, 6),
+        ("training with money", 10, -12),
         ("training with a code", 1, 13),
         ("training with a code", 10, -5),
-        ("training with two codes", 10, -5),
+        ("training with two codes", 10, -6),
     ],
 )
 def test_placing_an_order_costs_no_more_than_it_did(counts, basket, lines, more):
     plain, ours = counts
+    if postgresql.is_used() and "code" in basket and "books" not in basket:
+        # One statement to lock codes with their grants, one to take and enter.
+        more -= 3
 
     dearer = ours[f"placing, {lines} {basket}"] - plain[f"placing, {lines} books"]
 

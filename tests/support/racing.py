@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection, connections
 
-from oscar_training_credits.credits.ledger import entries, redemption
+from oscar_training_credits.credits.ledger import entries, postgresql, redemption
 from oscar_training_credits.credits.models import CreditCode, LedgerEntry
 from oscar_training_credits.shop.checkout import holds, mixins
 from oscar_training_credits.shop.order import creator
@@ -149,8 +149,14 @@ def take_locks_away(monkeypatch: Any, *, parties: int) -> None:
             balance=grant.remaining,
         )
 
-    monkeypatch.setattr(redemption, "lock_codes", read_together)
+    lock_codes_by(monkeypatch, read_together)
     monkeypatch.setattr(entries, "redeem_credits", take_what_was_read)
+
+
+def lock_codes_by(monkeypatch: Any, lock: Callable[[Any], list[CreditCode]]) -> None:
+    """Let orders lock their codes by this function, and take credits by the ORM."""
+    monkeypatch.setattr(postgresql, "is_used", lambda: False)
+    monkeypatch.setattr(redemption, "lock_codes", lock)
 
 
 def take_basket_lock_away(monkeypatch: Any, *, parties: int) -> None:

@@ -150,8 +150,9 @@ def settlement_of(
     lines = lines_of(order) if lines is None else list(lines)
     prefetch_related_objects(lines, "settled_line")
     settled = {line.pk: line.settled_line for line in lines if _is_settled(line)}
-    if not settled and not or_money:
-        return None
+    if not settled:
+        # No credits were taken without a line that they pay for.
+        return OrderSettlement(order, {}, ()) if or_money else None
     prefetch_related_objects(
         [order], Prefetch("credit_redemptions", queryset=redemptions_with_refunds())
     )

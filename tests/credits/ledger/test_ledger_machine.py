@@ -39,7 +39,7 @@ from oscar.core.loading import get_class, get_model
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.codes.applying import apply_code
-from oscar_training_credits.credits.ledger import redemption
+from oscar_training_credits.credits.ledger import postgresql, redemption
 from oscar_training_credits.credits.models import (
     Access,
     CreditCode,
@@ -593,7 +593,18 @@ class Ledger(RuleBasedStateMachine):
         assert set(access.values_list("order_line", flat=True)) == ended
 
 
+@pytest.fixture(params=["as here", "by the ORM"])
+def way(request, monkeypatch):
+    """How codes are locked and credits taken: PostgreSQL has a way of its own."""
+    if request.param == "as here":
+        return
+    if not postgresql.is_used():
+        pytest.skip("it is the ORM's way here anyway")
+    monkeypatch.setattr(postgresql, "is_used", lambda: False)
+
+
 # A long run in one transaction would drag all its dead rows along.
+@pytest.mark.usefixtures("way")
 @pytest.mark.django_db(transaction=True)
 def test_the_ledger_adds_up_whatever_happens(request):
     chosen = request.config.getoption("--hypothesis-profile")
