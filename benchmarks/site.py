@@ -113,9 +113,10 @@ def spend(basket: Any, order: Any, learner: Any) -> None:
 def prepare_orders(codes: int) -> list[tuple[Any, Any, Any]]:
     """Return baskets with a code applied, each with the order that it becomes."""
     Basket, Order = get_model("basket", "Basket"), get_model("order", "Order")
-    learner, tag = make_learner(), time.time_ns()
-    numbers = range(READY * CLIENTS)
-    baskets = Basket.objects.bulk_create(Basket(owner=learner) for _number in numbers)
+    tag, numbers = time.time_ns(), range(READY * CLIENTS)
+    # Each client is a learner: the rows of orders of one alone lock theirs together.
+    learners = [make_learner() for _client in range(CLIENTS)] * READY
+    baskets = Basket.objects.bulk_create(Basket(owner=each) for each in learners)
     zero = dict.fromkeys(
         (
             "total_incl_tax",
@@ -129,7 +130,7 @@ def prepare_orders(codes: int) -> list[tuple[Any, Any, Any]]:
         Order(
             number=f"{tag}-{number}",
             basket=basket,
-            user=learner,
+            user=basket.owner,
             currency="GBP",
             date_placed=timezone.now(),
             **zero,
@@ -140,7 +141,7 @@ def prepare_orders(codes: int) -> list[tuple[Any, Any, Any]]:
         AppliedCode(basket=basket, code_id=SPENT[number % codes])
         for number, basket in zip(numbers, baskets, strict=True)
     )
-    return [(*pair, learner) for pair in zip(baskets, orders, strict=True)]
+    return list(zip(baskets, orders, learners, strict=True))
 
 
 # Pages of courses, and purchases in place
