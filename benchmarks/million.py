@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import resource
 import time
+from tempfile import NamedTemporaryFile
 from typing import Any
+from uuid import uuid4
 
 import django
 
 django.setup()
 
+from django.core.files import File  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.urls import reverse  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from oscar_training_credits import api  # noqa: E402
-from oscar_training_credits.credits.codes import code_text  # noqa: E402
+from oscar_training_credits.credits.codes import (  # noqa: E402
+    code_text,
+    importing,
+    jobs,
+)
 from oscar_training_credits.credits.models import (  # noqa: E402
     CreditCode,
     CreditGrant,
     LedgerEntry,
 )
+from oscar_training_credits.shop.dashboard.codes import sheets  # noqa: E402
 from oscar_training_credits.test.factories import make_learner  # noqa: E402
 
 from . import ledger  # noqa: E402
@@ -34,6 +42,7 @@ CODE_COLUMNS = (
     "id, digest, last_four, label, state, email_domains, include_subdomains,"
     " named_only, one_order_only, ends_access, created_at"
 )
+EXPORT = reverse("training_credits:code-export")
 LIST = reverse("admin:training_credits_creditcode_changelist")
 
 
@@ -41,6 +50,17 @@ def issuing() -> float:
     began = time.perf_counter()
     for _chunk in api.issue_codes(ISSUED, label="Benchmark", credits=100):
         pass
+    return ISSUED / (time.perf_counter() - began)
+
+
+def issuing_by_a_job() -> float:
+    staff = make_learner()
+    began = time.perf_counter()
+    job = jobs.plan_issue(
+        ISSUED, key=uuid4().hex, by=staff, label="Benchmark", credits=100
+    )
+    jobs.confirm(job, by=staff)
+    jobs.run(job.pk)
     return ISSUED / (time.perf_counter() - began)
 
 
@@ -104,6 +124,36 @@ def more_memory() -> float:
     return peak() - before
 
 
+def exporting(client: Client, kind: str) -> Case:
+    """Return what measures the megabytes that a file of all codes takes."""
+
+    def export() -> float:
+        client.get(EXPORT, {"q": "no-such-label", "as": kind}).getvalue()
+        before = peak()
+        for _piece in client.get(EXPORT, {"as": kind}).streaming_content:
+            pass
+        return peak() - before
+
+    return export
+
+
+def checking() -> float:
+    """Return the megabytes that it takes to check a million rows for an import."""
+    staff = make_learner()
+    with NamedTemporaryFile("w+", suffix=".csv") as file:
+        file.write("code,credits,label\n")
+        for number in range(CODES):
+            file.write(f"BENCHMARK-{number:08},100,Benchmark\n")
+        file.flush()
+        before = peak()
+        with File(open(file.name, "rb")) as upload:  # noqa: PTH123
+            rows = sheets.rows_in(upload)
+            job = importing.plan_import(rows, key=uuid4().hex, name="x", by=staff)
+        after = peak()
+    jobs.discard(job)
+    return after - before
+
+
 def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -131,8 +181,12 @@ def cases() -> dict[str, Case]:
     last_four = CreditCode.objects.values_list("last_four", flat=True).first()
     return {
         "issuing": issuing,
+        "issuing by a job": issuing_by_a_job,
         "copying": copying,
         "more memory": more_memory,
+        "export csv": exporting(client, "csv"),
+        "export xlsx": exporting(client, "xlsx"),
+        "check file": checking,
         "list first page": listed(client, ""),
         "list used up": listed(client, "?under=1"),
         "list search": listed(client, f"?q={last_four}"),

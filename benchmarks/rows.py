@@ -78,6 +78,7 @@ def a_million() -> Iterator[Row]:
         (
             Contender("COPY of the same rows", "million", "copying"),
             Contender(OURS, "million", "issuing"),
+            Contender("by a job, with a file", "million", "issuing by a job"),
         ),
     )
     yield Row(
@@ -86,6 +87,17 @@ def a_million() -> Iterator[Row]:
         (Contender(OURS, "million", "more memory"),),
         once=True,
     )
+    for title, case in (
+        ("exporting a million codes as CSV", "export csv"),
+        ("exporting a million codes as XLSX", "export xlsx"),
+        ("checking a file of a million codes", "check file"),
+    ):
+        yield Row(
+            f"{title}, more memory",
+            "MB",
+            (Contender(OURS, "million", case),),
+            once=True,
+        )
     for title, case in (
         ("first page", "list first page"),
         ("used up", "list used up"),
