@@ -160,7 +160,7 @@ def test_looking_at_an_order_costs_no_query_more(counts, lines, basket):
         ("training with money", 10, -12),
         ("training with a code", 1, 13),
         ("training with a code", 10, -5),
-        ("training with two codes", 10, -6),
+        ("training with two codes", 10, -5),
     ],
 )
 def test_placing_an_order_costs_no_more_than_it_did(counts, basket, lines, more):

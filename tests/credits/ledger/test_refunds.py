@@ -925,7 +925,8 @@ def test_staff_give_credits_back_for_a_line(staff, code, order, line):
     assert f"Give 40 credits of order #{order.number} back?" in text
     assert (
         "Django Foundations 2 of 3 40 credits to ACME, code ending 2026"
-        " 2 places are taken back Give 40 credits back" in text
+        f" 2 places are taken back A mail about it goes to {order.user.email}."
+        " Give 40 credits back" in text
     )
     assert code.balance() == 40
 

@@ -181,7 +181,7 @@ def test_places_are_listed_claimed_and_their_links_renewed(order):
     assert api.claim_url(renewed) != old
     with pytest.raises(PlaceRefused) as refused:
         api.claim_place(second, make_learner())
-    assert refused.value.hurdle == api.ClaimReason.REVOKED
+    assert refused.value.reason == api.ClaimReason.REVOKED
 
 
 def test_the_address_of_a_place_leads_to_it(order):
