@@ -324,7 +324,23 @@ def test_a_code_that_was_issued_while_others_are_imported_is_left_out(
         (sheet(("ACME-TEAM-2026", 50, "x"))[:900], "It is broken."),
         (b"PK\x05\x06" + b"\0" * 18, "It is broken."),
     ],
-    ids=lambda value: repr(value)[:40],
+    # A sheet holds the moment when it was made, which no worker has like another.
+    ids=[
+        "nothing",
+        "no rows",
+        "empty rows",
+        "a heading is missing",
+        "an unknown heading",
+        "a heading twice",
+        "an open quote",
+        "a huge cell",
+        "cp1252",
+        "utf-16 without a mark",
+        "an old sheet",
+        "a zip that is none",
+        "half a sheet",
+        "an empty zip",
+    ],
 )
 def test_what_is_no_list_of_codes_is_refused(staff, content, text):
     assert text in refusal(staff, content)
@@ -340,6 +356,7 @@ def test_what_is_no_list_of_codes_is_refused(staff, content, text):
         lines(GOOD.replace("ACME-", "ÄCME-")).replace("\r\n", "\n").encode(),
         lines('ÄCME-TEAM-2026,50,"A;B,C"').encode(),
     ],
+    ids=["utf-8 with a mark", "utf-16", "semicolons", "tabs", "line feeds", "quotes"],
 )
 def test_what_programs_save_as_csv_is_read(staff, content):
     job = checked(staff, content)
