@@ -17,8 +17,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def described():
-    natural = [key.natural_key() for key in Permission.objects.all()]
-    return sorted(natural), ContentType.objects.count(), list(Site.objects.values())
+    # A proxy of the tests' own (`support.offers`), which no migration knows of, and
+    # which is there once a module that uses it has been imported.
+    types = ContentType.objects.exclude(app_label="offer", model="points")
+    permissions = Permission.objects.filter(content_type__in=types)
+    natural = sorted(each.natural_key() for each in permissions)
+    return natural, types.count(), list(Site.objects.values())
 
 
 def test_nothing_is_left_that_flush_would_delete(course):
