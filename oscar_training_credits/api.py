@@ -20,6 +20,7 @@ from .credits.access.status import (
 )
 from .credits.codes.applying import read_code
 from .credits.codes.code_text import find as find_code
+from .credits.codes.finding import Condition, condition_of
 from .credits.codes.issuing import (
     IssuedCode,
     add_grant,
@@ -90,6 +91,7 @@ __all__ = [
     "ClaimReason",
     "CodeChange",
     "CodeCredits",
+    "Condition",
     "CreditCode",
     "CreditGrant",
     "Destination",
@@ -131,6 +133,7 @@ __all__ = [
     "claim_place",
     "claim_url",
     "close_code",
+    "condition_of",
     "credits_of",
     "deliver_due",
     "end_access",

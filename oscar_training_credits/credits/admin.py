@@ -14,8 +14,9 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import DataError, transaction
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -27,9 +28,10 @@ from django.views.decorators.debug import (
     sensitive_variables,
 )
 
+from .. import converters  # noqa: F401
 from ..exceptions import IdempotencyKeyReused
 from . import email_domain
-from .codes import code_text, finding, history, issuing, listing
+from .codes import code_text, finding, history, issuing, listing, new_text
 from .codes.ends import reinstating
 from .codes.fields import KeyField, NewTextField
 from .codes.finding import Condition, condition_of
@@ -359,7 +361,7 @@ class CreditCodeAdmin(CodeSearchMixin, PatientAdminMixin, ListedAdmin):
     inlines = [GrantInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CreditCode]:
-        return listing.with_balance(CreditCode.objects.all())
+        return finding.with_condition(CreditCode.objects.all())
 
     def find(
         self, request: HttpRequest, queryset: Any, search_term: str
@@ -372,7 +374,7 @@ class CreditCodeAdmin(CodeSearchMixin, PatientAdminMixin, ListedAdmin):
 
     @admin.display(description=_("state"))
     def condition(self, code: Any) -> Any:
-        return condition_of(code, code.credits_left, timezone.now()).label
+        return condition_of(code).label
 
     @admin.display(description=_("more"))
     def more(self, code: CreditCode) -> str:
@@ -479,19 +481,42 @@ class CreditCodeAdmin(CodeSearchMixin, PatientAdminMixin, ListedAdmin):
             if added.has_changed()
         ]
 
+    @sensitive_variables()
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
     ) -> HttpResponse:
-        # Rendered here and now: a message or an address would keep the text.
+        """Lead to the page that shows the text once, whichever button was pressed."""
+        text = request.issued_code.text  # type: ignore[attr-defined]
+        name = f"{self.admin_site.name}:training_credits_creditcode_text"
+        response = redirect(name, pk=obj.pk)
+        new_text.carry(request, response, obj.pk, text)
+        return response
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.text_view)
+        # By this, error reports know whose it is.
+        view.model_admin = self  # type: ignore[attr-defined]
+        name = "training_credits_creditcode_text"
+        return [path("<training_row:pk>/text/", view, name=name), *super().get_urls()]
+
+    @sensitive_variables()
+    def text_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show the text of a code that this session has just issued, once."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        code = get_object_or_404(CreditCode, pk=pk)
         context = {
             **self.admin_site.each_context(request),
             "title": _("The new code"),
-            "issued": request.issued_code,  # type: ignore[attr-defined]
+            "code": code,
+            "text": new_text.take(request, code.pk),
             "opts": self.opts,
         }
-        return TemplateResponse(
+        response = TemplateResponse(
             request, "admin/training_credits/issued_code.html", context
         )
+        new_text.forget(request, response)
+        return response
 
     @admin.action(description=_("Disable the selected codes"), permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[CreditCode]) -> None:

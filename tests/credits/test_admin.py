@@ -95,7 +95,7 @@ def clerk():
 def issue(admin: Client, **fields: object):
     form = {"label": "ACME", "text": "", "credits": 50, **when("starts_at", None)}
     form |= {**when("expires_at", None), "content": "", **fields}
-    return admin.post(url(CreditCode, ADD), form)
+    return admin.post(url(CreditCode, ADD), form, follow=True)
 
 
 def when(field: str, moment) -> dict[str, str]:
@@ -174,7 +174,7 @@ def test_a_code_is_issued_with_a_text_of_its_own(admin, staff):
 def test_a_code_is_drawn_where_no_text_is_given(admin):
     response = issue(admin)
 
-    text = response.context["issued"].text
+    text = response.context["text"]
     assert len(code_text.canonical(text)) == code_text.LENGTH
     assert code_text.find(text) == CreditCode.objects.get()
 
@@ -183,11 +183,14 @@ def test_a_code_is_drawn_where_no_text_is_given(admin):
 def test_the_text_is_shown_once_and_kept_nowhere(admin, chosen):
     response = issue(admin, text=chosen)
 
-    text = response.context["issued"].text
+    ((address, status),) = response.redirect_chain
+    assert status == 302
+    text = response.context["text"]
     assert text_of(response).count(text) == 1
     assert "no-store" in response["Cache-Control"]
     secret = code_text.canonical(text)
     kept = [
+        address,
         *(str(message) for message in get_messages(response.wsgi_request)),
         *(str(session.get_decoded()) for session in Session.objects.all()),
         *(f"{log.object_repr} {log.change_message}" for log in LogEntry.objects.all()),
@@ -196,6 +199,7 @@ def test_the_text_is_shown_once_and_kept_nowhere(admin, chosen):
     ]
     assert not [each for each in kept if secret in code_text.canonical(each)]
     for page in (
+        address,
         url(CreditCode, LIST),
         url(CreditCode, "change", CreditCode.objects.get().pk),
         url(CreditCode, "history", CreditCode.objects.get().pk),
@@ -203,6 +207,45 @@ def test_the_text_is_shown_once_and_kept_nowhere(admin, chosen):
         reverse("admin:index"),
     ):
         assert secret not in code_text.canonical(text_of(admin.get(page)))
+
+
+def test_a_reload_shows_the_text_no_more_and_issues_nothing(admin):
+    address = issue(admin, text=TEXT).redirect_chain[0][0]
+
+    again = admin.get(address)
+
+    assert TEXT not in text_of(again)
+    assert "not shown a second time" in text_of(again)
+    assert "no-store" in again["Cache-Control"]
+    assert CreditCode.objects.count() == 1
+
+
+def test_the_text_is_shown_to_who_issued_it_alone(admin, clerk):
+    form = {"label": "ACME", "text": TEXT, "credits": 50, "content": ""}
+    form |= {**when("starts_at", None), **when("expires_at", None)}
+    address = admin.post(url(CreditCode, ADD), form).url
+    other = Client()
+    other.force_login(make_learner(is_staff=True, is_superuser=True))
+
+    assert TEXT not in text_of(other.get(address))
+    assert clerk.get(address).status_code == 403
+    assert Client().get(address).status_code == 302
+    assert TEXT in text_of(admin.get(address))
+
+
+def test_half_of_the_text_goes_with_the_browser_to_that_page_alone(admin):
+    form = {"label": "ACME", "text": TEXT, "credits": 50, "content": ""}
+    form |= {**when("starts_at", None), **when("expires_at", None)}
+
+    response = admin.post(url(CreditCode, ADD), form)
+
+    cookie = response.cookies["training_credits_new_code"]
+    assert cookie["path"] == response.url
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
+    halves = [bytes.fromhex(cookie.value), bytes.fromhex(admin.session[cookie.key][1])]
+    assert TEXT.encode() not in halves
+    del admin.cookies[cookie.key]
+    assert TEXT not in text_of(admin.get(response.url))
 
 
 @pytest.mark.parametrize("button", ["_save", "_continue", "_addanother"])
@@ -761,12 +804,12 @@ def hidden(admin: Client, address: str) -> dict[str, str]:
 def test_a_second_save_shows_the_first_code(admin, chosen):
     form = hidden(admin, url(CreditCode, ADD))
 
-    first = issue(admin, text=chosen, **form).context["issued"]
-    second = issue(admin, text=chosen, **form).context["issued"]
+    first = issue(admin, text=chosen, **form).context
+    second = issue(admin, text=chosen, **form).context
 
-    assert CreditCode.objects.get() == first.code == second.code
-    assert first.text == second.text
-    assert first.code.balance() == 50
+    assert CreditCode.objects.get() == first["code"] == second["code"]
+    assert first["text"] == second["text"]
+    assert first["code"].balance() == 50
 
 
 def test_a_page_that_was_used_issues_no_other_code(admin):

@@ -11,16 +11,18 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..models import CreditCode, CreditGrant, Redemption
 from ..models.codes import CreditCodeQuerySet
 from . import listing
+from .rules.limits import is_used_once, used_once
 
 
 class Condition(models.TextChoices):
-    """The state of a code as it really is: by its dates and its credits, too."""
+    """The state of a code as it really is: by its dates, credits and orders, too."""
 
     ACTIVE = "active", _("Active")
     NOT_STARTED = "not-started", _("Not started")
@@ -30,15 +32,37 @@ class Condition(models.TextChoices):
     CLOSED = "closed", _("Closed")
 
 
-def condition_of(code: CreditCode, credits_left: int, at: datetime) -> Condition:
-    """Return the state of a code that has so many credits left to spend."""
+def condition_of(code: CreditCode, at: datetime | None = None) -> Condition:
+    """Return the state of a code as it really is; two queries at most.
+
+    None at all for a code that was read by `with_condition`.
+    """
+    at = at or timezone.now()
     if code.state != CreditCode.State.ACTIVE:
         return Condition(code.state)
     if code.expires_at and code.expires_at <= at:
         return Condition.EXPIRED
     if code.starts_at and code.starts_at > at:
         return Condition.NOT_STARTED
-    return Condition.ACTIVE if credits_left else Condition.USED_UP
+    return Condition.USED_UP if _is_used_up(code, at) else Condition.ACTIVE
+
+
+def _is_used_up(code: CreditCode, at: datetime) -> bool:
+    """Tell whether nothing is left, or its one order has been placed."""
+    balance: int | None = getattr(code, "credits_left", None)
+    used: bool | None = getattr(code, "was_used_once", None)
+    if not (code.balance(at) if balance is None else balance):
+        return True
+    return is_used_once(code, at) if used is None else used
+
+
+def with_condition(
+    codes: CreditCodeQuerySet, at: datetime | None = None
+) -> CreditCodeQuerySet:
+    """Read along what `condition_of` asks, and each code's `credits_left`."""
+    at = at or timezone.now()
+    used = Case(When(used_once(at), then=True), default=False)
+    return listing.with_balance(codes, at).annotate(was_used_once=used)
 
 
 def in_condition(
@@ -55,9 +79,29 @@ def in_condition(
         return unexpired.filter(starts_at__gt=at)
     started = unexpired.filter(Q(starts_at=None) | Q(starts_at__lte=at))
     if condition == Condition.USED_UP:
-        return listing.holding_less(started, 1, at)
+        return _among(started, _empty(at), _used(at))
     spendable = CreditGrant.objects.unexpired(at).filter(remaining__gt=0)
-    return started.filter(Exists(spendable.filter(code=OuterRef("pk"))))
+    funded = started.filter(Exists(spendable.filter(code=OuterRef("pk"))))
+    return funded.filter(~used_once(at))
+
+
+def _empty(at: datetime) -> QuerySet[Any, Any]:
+    return listing.holding_less(CreditCode.objects.all(), 1, at).values("pk")
+
+
+def _used(at: datetime) -> QuerySet[Any, Any]:
+    # Nearly all codes for one order may be unused: read from those that are not.
+    redeemed = Redemption.objects.exclude(state=Redemption.State.RELEASED)
+    codes = CreditCode.objects.filter(used_once(at), pk__in=redeemed.values("code"))
+    return codes.values("pk")
+
+
+def _among(
+    codes: CreditCodeQuerySet, *sources: QuerySet[Any, Any]
+) -> CreditCodeQuerySet:
+    """Return the codes that any of these queries finds."""
+    first, *others = (source.order_by() for source in sources)
+    return codes.filter(pk__in=first.union(*others))
 
 
 def expiring(codes: CreditCodeQuerySet, days: int, at: datetime) -> CreditCodeQuerySet:
@@ -80,8 +124,7 @@ def matching(codes: CreditCodeQuerySet, text: str) -> CreditCodeQuerySet:
     ]
     if "@" in text:
         sources += _of_learners(text)
-    first, *others = (source.order_by() for source in sources)
-    return codes.filter(pk__in=first.union(*others))
+    return _among(codes, *sources)
 
 
 def _of_learners(address: str) -> list[QuerySet[Any, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from ...models import CreditCode, Redemption
@@ -17,9 +17,18 @@ from .asking import Purchase
 
 
 def within_one_order(code: CreditCode, purchase: Purchase) -> Refusal | None:
-    if code.one_order_only and redemptions_of(code, purchase.at).exists():
-        return Refusal(Reason.USED_ONCE)
-    return None
+    return Refusal(Reason.USED_ONCE) if is_used_once(code, purchase.at) else None
+
+
+def is_used_once(code: CreditCode, at: datetime) -> bool:
+    """Tell whether the one order that `code` is for has been placed, or is held."""
+    return code.one_order_only and redemptions_of(code, at).exists()
+
+
+def used_once(at: datetime) -> Q:
+    """Match the codes of which `is_used_once` says so."""
+    own = counting_at(at).filter(code=OuterRef("pk"))
+    return Q(Exists(own), one_order_only=True)
 
 
 def within_orders(code: CreditCode, purchase: Purchase) -> Refusal | None:
@@ -53,9 +62,14 @@ def credits_left(code: CreditCode, purchase: Purchase) -> int | None:
 
 def redemptions_of(code: CreditCode, at: datetime) -> QuerySet[Redemption]:
     """Return the redemptions of `code` that count, each with the credits `kept`."""
+    return counting_at(at).filter(code_id=code.pk)
+
+
+def counting_at(at: datetime) -> QuerySet[Redemption]:
+    """Return the redemptions of all codes that count, each with the credits `kept`."""
     counting = Q(state=Redemption.State.CAPTURED) | Q(
         Q(expires_at=None) | Q(expires_at__gt=at), state=Redemption.State.HELD
     )
     refunded = Coalesce(Sum("lines__refunded"), 0)
-    redemptions = Redemption.objects.filter(counting, code_id=code.pk)
+    redemptions = Redemption.objects.filter(counting)
     return redemptions.annotate(kept=F("credits") - refunded).filter(kept__gt=0)

@@ -23,7 +23,7 @@ from django.views.generic import FormView, View
 
 from ....converters import number_in
 from ....credits import wording
-from ....credits.codes import issuing, managing
+from ....credits.codes import issuing, managing, new_text
 from ....credits.ledger import adjusting, extending
 from ....credits.models import CreditCode
 from ....credits.terms import end_of
@@ -34,7 +34,6 @@ from ....exceptions import (
     NotEnoughCredits,
 )
 from ...order import purging
-from . import new_text
 from .base import LIST, CodesMixin, used_before
 from .forms import (
     AdjustForm,

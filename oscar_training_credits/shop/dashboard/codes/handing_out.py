@@ -21,12 +21,12 @@ from django.views.decorators.debug import (
 from django.views.generic import TemplateView
 from oscar.views.decorators import check_permissions
 
+from ....credits.codes import new_text
 from ....credits.models import CreditCode
 from ....exceptions import IdempotencyKeyReused, NotMailed
 from ...communication.code_mail import mail_code
 from ...communication.mails import absolute
 from ..mixins import needed
-from . import new_text
 from .base import CodesMixin, used_before
 from .forms import KeyForm
 
@@ -56,7 +56,7 @@ class CodeTextView(CodesMixin, TemplateView):
         code = self.code()
         text = new_text.take(request, code.pk)
         response = self.show(code, text, MailCodeForm(initial={"text": text}))
-        new_text.forget(response, code.pk)
+        new_text.forget(request, response)
         return response
 
     @sensitive_variables()

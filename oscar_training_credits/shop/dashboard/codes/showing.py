@@ -37,7 +37,7 @@ MOST_ORDERS = 3
 
 
 def exported(codes: Any) -> Iterator[list[Any]]:
-    """Return the rows of a file of codes, read with their balance; never a text."""
+    """Return the rows of a file of codes, read with their condition; never a text."""
     yield [
         _("Label"),
         _("Last four characters"),
@@ -57,7 +57,7 @@ def exported(codes: Any) -> Iterator[list[Any]]:
             code.last_four,
             code.reference,
             code.holder,
-            condition_of(code, code.credits_left, now).label,
+            condition_of(code, now).label,
             code.credits_left,
             code.starts_at,
             code.expires_at,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
@@ -91,8 +90,7 @@ class CodeTable(DashboardTable):
         return ", ".join(filter(None, [record.holder, record.reference])) or "-"
 
     def render_state(self, record: Any) -> str:
-        now = timezone.now()
-        return badge(condition_of(record, record.credits_left, now))
+        return badge(condition_of(record))
 
     def render_expires_at(self, value: Any) -> str:
         return wording.end_in_words(value)

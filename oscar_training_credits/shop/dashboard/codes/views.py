@@ -25,7 +25,7 @@ from django.views.decorators.debug import (
 from django.views.generic import DetailView, FormView, View
 
 from ....converters import number_in
-from ....credits.codes import code_text, listing
+from ....credits.codes import code_text, finding, new_text
 from ....credits.codes.finding import condition_of
 from ....credits.codes.rules import is_for_nobody
 from ....credits.ledger.balances import balances_over_time
@@ -35,7 +35,7 @@ from ....exceptions import CodeTaken, IdempotencyKeyReused
 from ..csv_files import csv_response
 from ..files import FORMATS
 from ..mixins import SearchedTableView
-from . import new_text, showing
+from . import showing
 from .base import LIST, CodesMixin, used_before
 from .changes import ACTIONS, BulkStateView
 from .chart import chart_of
@@ -59,7 +59,7 @@ class CodeListView(CodesMixin, SearchedTableView):
     search_form_class = CodeSearchForm
 
     def rows(self) -> QuerySet[CreditCode]:
-        codes = listing.with_balance(CreditCode.objects.all())
+        codes = finding.with_condition(CreditCode.objects.all())
         rows: QuerySet[CreditCode] = codes.order_by("-pk")
         return rows
 
@@ -91,7 +91,7 @@ class ExportCodesView(CodesMixin, View):
 
     def get(self, request: Any) -> StreamingHttpResponse:
         form = CodeSearchForm(request.GET)
-        codes = listing.with_balance(CreditCode.objects.order_by("-pk"))
+        codes = finding.with_condition(CreditCode.objects.order_by("-pk"))
         found = form.filtered(codes) if form.is_valid() else codes.none()
         respond = FORMATS.get(request.GET.get("as", ""), csv_response)
         response: StreamingHttpResponse = respond(
@@ -163,20 +163,22 @@ class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
     """One code: what is left of it, where the rest went, and what was done to it."""
 
     request: Any
-    queryset = CreditCode.objects.select_related("content", "created_by")
     template_name = "training_credits/dashboard_code.html"
     context_object_name = "code"
+
+    def get_queryset(self) -> QuerySet[CreditCode]:
+        codes = CreditCode.objects.select_related("content", "created_by")
+        return finding.with_condition(codes)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         code, now = self.object, timezone.now()
         grants = sorted(code.grants.select_related("code"), key=spend_order)
-        balance = code.balance(now)
-        condition = condition_of(code, balance, now)
+        condition = condition_of(code, now)
         before = number_in(self.request.GET.get("before", ""))
         latest = showing.entries_of(grants, before)[: MOST_SHOWN + 1]
         entries = [showing.entry_row(entry) for entry in latest]
         return super().get_context_data(
-            balance=balance,
+            balance=code.credits_left,
             condition=condition,
             badge=badge(condition),
             test_badge=test_badge(code),

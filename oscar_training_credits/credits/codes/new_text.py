@@ -11,7 +11,6 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
 NAME = "training_credits_new_code"
@@ -21,14 +20,14 @@ SECONDS = 300
 
 @sensitive_variables()
 def carry(request: Any, response: Any, code_id: int, text: str) -> None:
-    """Let the next page of this code, in this session, show `text` once."""
+    """Let the page that `response` leads to, in this session, show `text` once."""
     half = secrets.token_bytes(len(text.encode()))
     request.session[NAME] = [code_id, half.hex()]
     response.set_cookie(
         NAME,
         _combined(text.encode(), half).hex(),
         max_age=SECONDS,
-        path=reverse("training_credits:code-text", args=[code_id]),
+        path=response.url,
         secure=request.is_secure(),
         httponly=True,
         samesite="Strict",
@@ -49,11 +48,9 @@ def take(request: Any, code_id: int) -> str:
         return ""
 
 
-def forget(response: Any, code_id: int) -> None:
-    """Take the browser's half away."""
-    response.delete_cookie(
-        NAME, path=reverse("training_credits:code-text", args=[code_id])
-    )
+def forget(request: Any, response: Any) -> None:
+    """Take the browser's half away from the page that has shown the text."""
+    response.delete_cookie(NAME, path=request.path)
 
 
 @sensitive_variables()
