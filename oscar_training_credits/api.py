@@ -35,7 +35,13 @@ from .credits.codes.rules import Purchase, first_refusal
 from .credits.codes.throttling import Requester
 from .credits.ledger.adjusting import adjust_credits, close_code
 from .credits.ledger.auditing import Finding, lapsed_holds
-from .credits.ledger.extending import extend_code
+from .credits.ledger.extending import (
+    Extension,
+    ExtensionObstacle,
+    extend_code,
+    extend_codes,
+    plan_extension,
+)
 from .credits.ledger.forecast import Forecast, forecasts
 from .credits.ledger.quoting import Quote
 from .credits.ledger.redemption import release_expired
@@ -95,6 +101,8 @@ __all__ = [
     "CreditCode",
     "CreditGrant",
     "Destination",
+    "Extension",
+    "ExtensionObstacle",
     "Finding",
     "Forecast",
     "Grouping",
@@ -139,6 +147,7 @@ __all__ = [
     "end_access",
     "extend_access",
     "extend_code",
+    "extend_codes",
     "find_code",
     "find_place",
     "first_refusal",
@@ -153,6 +162,7 @@ __all__ = [
     "open_paid",
     "open_to_everybody",
     "places_of",
+    "plan_extension",
     "preview_refund",
     "public_text",
     "purchase",

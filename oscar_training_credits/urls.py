@@ -116,6 +116,11 @@ urlpatterns = [
         name="codes-state",
     ),
     path(
+        "dashboard/codes/extend/",
+        code_changes.BulkExtendView.as_view(),
+        name="codes-extend-several",
+    ),
+    path(
         "dashboard/codes/outstanding/",
         code_roll_forward.RollForwardView.as_view(),
         name="code-outstanding",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from oscar_training_credits import api
-from oscar_training_credits.credits.models import CreditCode
+from oscar_training_credits.credits.models import CodeChange, CreditCode
 from oscar_training_credits.test.factories import make_code, make_learner, make_training
 
 from ..support.orders import place_order
@@ -16,6 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SIZES = {name: WAYS[name] for name in ("desktop", "phone without JavaScript")}
 CODES = "/training/dashboard/codes/"
+DAY = timedelta(days=1)
 
 
 @pytest.fixture(params=SIZES.values(), ids=SIZES)
@@ -34,6 +38,14 @@ def assert_good(page):
     # The menu around it is Oscar's.
     assert_accessible(page, ".page-content")
     assert_fits(page)
+
+
+def assert_answer_good(page):
+    """Assert the same of an answer to a form, which has no address of its own."""
+    if page.evaluate("matchMedia('(scripting: none)').matches"):
+        assert_fits(page)
+    else:
+        assert_good(page)
 
 
 def assert_fits(page):
@@ -104,3 +116,33 @@ def test_the_page_of_a_code_and_its_questions_are_read_at_any_width(page):
     page.get_by_role("button", name="Disable them").click()
     page.get_by_text("1 code changed.").wait_for()
     assert CreditCode.objects.get().state == "disabled"
+
+
+def test_several_codes_are_extended_at_once(page):
+    now = timezone.now()
+    make_code(50, label="ACME, spring cohort of the year", expires_at=now + DAY)
+    make_code(50, label="Beta, autumn", expires_at=now + 99 * DAY)
+    closed = make_code(50, label="Gamma")
+    api.close_code(closed)
+    page.goto(CODES)
+    for name in ("ACME", "Beta", "Gamma"):
+        page.get_by_role("checkbox", name=f"Choose {name}").check()
+    assert_good(page)
+
+    page.get_by_role("button", name="Extend the chosen codes…").click()
+    page.get_by_text("3 codes are chosen:").wait_for()
+    assert_answer_good(page)
+    page.get_by_label("New last day").fill((now + 30 * DAY).date().isoformat())
+    page.get_by_label("Reason").select_option(label="The contract has changed")
+    page.get_by_role("button", name="Continue").press("Enter")
+    page.get_by_text("1 code is extended to").wait_for()
+    page.get_by_text("2 codes can't be extended").wait_for()
+    assert_answer_good(page)
+    page.get_by_role("button", name="Extend them").press("Enter")
+
+    page.get_by_text("1 code extended.").wait_for()
+    page.get_by_text("2 codes could not be extended.").wait_for()
+    page.go_back()
+    page.get_by_role("button", name="Extend them").click()
+    page.get_by_text("1 code extended.").wait_for()
+    assert CodeChange.objects.filter(kind="extended").count() == 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from django.utils.translation import gettext as _
 
+from ...exceptions import IdempotencyKeyReused
 from ..access import granting
 from ..access.granting import period_from
 from ..codes import history
@@ -31,6 +35,102 @@ if TYPE_CHECKING:
     from ..codes.history import Record
 
 
+class ExtensionObstacle(Enum):
+    """Why a code can't be extended."""
+
+    CLOSED = "closed"
+    LASTS_LONGER = "lasts_longer"
+    NOTHING_TO_DO = "nothing_to_do"
+    """It has no end, or this one, and no credits that end before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """What becomes of a code that is to be extended along with others."""
+
+    code: CreditCode
+    obstacle: ExtensionObstacle | None = None
+    """None if it is extended."""
+
+
+def plan_extension(
+    codes: Iterable[CreditCode], *, until: datetime, with_credits: bool = False
+) -> list[Extension]:
+    """Return what `extend_codes` would do with each code now; locks nothing."""
+    codes = list(codes)
+    prefetch_related_objects(codes, "grants")
+    return [_extension(code, until, with_credits) for code in codes]
+
+
+@own_transaction()
+def extend_codes(
+    codes: Sequence[CreditCode],
+    *,
+    until: datetime,
+    with_credits: bool = False,
+    with_access: bool = False,
+    **record: Unpack[Record],
+) -> list[Extension]:
+    """Extend codes by `extend_code`, each that can be: all of them, or none.
+
+    The access of a code is left as it is where none ends with the code. Done once per
+    `idempotency_key`, of 40 characters at most: again, it extends nothing that it has
+    extended before, and returns it as extended.
+
+    Raises:
+        IdempotencyKeyReused: the key stands for another end.
+        ValueError: it is more than a hundred years from now.
+    """
+    refuse_far_away(until)
+    key = record.get("idempotency_key")
+    # All of them first: extending one may lock learners, who come after codes.
+    locked = lock_codes([code.pk for code in codes])
+    done = []
+    for code in locked:
+        own: Record = {**record, "idempotency_key": key and f"{key}:{code.pk}"}
+        found = _extension(code, until, with_credits)
+        if _extended_before(code, until, own):
+            found = Extension(code)
+        elif found.obstacle is None:
+            extend_code(
+                code,
+                until=until,
+                with_credits=with_credits,
+                with_access=with_access and code.ends_access,
+                **own,
+            )
+        done.append(found)
+    return done
+
+
+def _extension(code: CreditCode, until: datetime, with_credits: bool) -> Extension:
+    if code.state == CreditCode.State.CLOSED:
+        return Extension(code, ExtensionObstacle.CLOSED)
+    if code.expires_at and code.expires_at > until:
+        return Extension(code, ExtensionObstacle.LASTS_LONGER)
+    ends_sooner = bool(code.expires_at and code.expires_at < until)
+    if ends_sooner or (with_credits and _ending_sooner(code, until)):
+        return Extension(code)
+    return Extension(code, ExtensionObstacle.NOTHING_TO_DO)
+
+
+def _extended_before(
+    code: CreditCode, until: datetime, record: Record
+) -> CodeChange | None:
+    """Return the change that extended a code for the same key, if any.
+
+    Raises:
+        IdempotencyKeyReused: that was to another end.
+    """
+    earlier = history.done_before(CodeChange.Kind.EXTENDED, record, code=code)
+    if earlier is None:
+        return None
+    ends = [after for _name, _before, after in earlier.details]
+    if until.isoformat() not in ends:
+        raise IdempotencyKeyReused(earlier.idempotency_key)
+    return earlier
+
+
 @own_transaction()
 def extend_code(
     code: CreditCode,
@@ -44,14 +144,18 @@ def extend_code(
 
     `with_credits`: credits left on it that end before, or have ended, end then, too.
     `with_access`: so does what was bought with it and ended with it, as far as its own
-    terms of today allow. Returns what was done, or None where nothing had to be.
+    terms of today allow. Returns what was done, or None where nothing had to be. Done
+    once per `idempotency_key`: again, it returns what was done.
 
     Raises:
         CodeClosed: the code is closed.
+        IdempotencyKeyReused: the key stands for another code or end.
         ValueError: it would end sooner, or more than a hundred years from now.
     """
     refuse_far_away(until)
     (locked,) = lock_codes([code.pk])
+    if earlier := _extended_before(locked, until, record):
+        return earlier
     history.refuse_closed(locked)
     former = locked.expires_at
     if former and until < former:

@@ -43,6 +43,7 @@ LIST = reverse("training_credits:code-list")
 FIND = reverse("training_credits:code-find")
 NEW = reverse("training_credits:code-create")
 BULK = reverse("training_credits:codes-state")
+SEVERAL = reverse("training_credits:codes-extend-several")
 EXPORT = reverse("training_credits:code-export")
 TEXT, OTHER_TEXT = "ACME-TEAM-2026", "BETA-TEAM-2027"
 ALL = (
@@ -296,6 +297,161 @@ def test_nothing_is_done_where_nothing_is_chosen(staff, code, posted):
 
     assert response.status_code == 302
     assert not CreditCode.objects.filter(state="disabled").exists()
+
+
+# Several extended at once
+
+
+def in_days(number: int) -> str:
+    return (timezone.localdate() + number * DAY).isoformat()
+
+
+@pytest.fixture
+def ending():
+    """Codes that end soon, late, never and not any more; and one more."""
+    now = timezone.now()
+    closed = make_code(5, label="Closed", expires_at=now + DAY)
+    api.close_code(closed)
+    return {
+        "soon": make_code(5, label="Soon", expires_at=now + DAY),
+        "over": make_code(5, label="Over", expires_at=now - DAY),
+        "late": make_code(5, label="Late", expires_at=now + 99 * DAY),
+        "endless": make_code(5, label="Endless"),
+        "closed": closed,
+    }
+
+
+def extend_several(staff, codes, **asked):
+    """Go from the list through the form to the question; return its page."""
+    chosen = {"code": [code.pk for code in codes], "back": "state=active"}
+    form = staff.post(SEVERAL, chosen)
+    fields = {"last_day": in_days(30), "reason": "contract", **asked}
+    return staff.post(SEVERAL, {**hidden(form), **chosen, **fields})
+
+
+def confirm(staff, codes, asked, **changed):
+    chosen = {"code": [code.pk for code in codes]}
+    return staff.post(SEVERAL, {**hidden(asked), **chosen, "confirmed": 1, **changed})
+
+
+def test_several_codes_are_extended_after_a_question(staff, ending):
+    kept = make_code(5, expires_at=timezone.now() + DAY)
+
+    asked = extend_several(staff, ending.values())
+
+    text = words(text_of(asked))
+    assert "2 codes are extended to" in text
+    assert "3 codes can't be extended" in text
+    assert re.search(r"Late \(code ending \w+\): It lasts longer", text)
+    assert re.search(r"Endless \(code ending \w+\): Nothing of it ends", text)
+    assert re.search(r"Closed \(code ending \w+\): It is closed", text)
+    assert not CodeChange.objects.filter(kind="extended").exists()
+    done = confirm(staff, ending.values(), asked)
+    assert done.url == f"{LIST}?state=active"
+    said = words(text_of(staff.get(done.url)))
+    assert "2 codes extended. " in said
+    assert "3 codes could not be extended." in said
+    changes = CodeChange.objects.filter(kind="extended", reason="contract")
+    assert {change.code for change in changes} == {ending["soon"], ending["over"]}
+    assert {change.changed_by for change in changes} == {staff.user}
+    ends = CreditCode.objects.filter(expires_at__date=in_days(31)).count()
+    assert ends == 2
+    kept.refresh_from_db()
+    assert kept.expires_at < timezone.now() + DAY
+
+
+def test_credits_and_access_are_extended_by_choice(staff, learner):
+    now = timezone.now()
+    terms = {"expires_at": now + DAY, "grant_expires_at": now + DAY / 2}
+    code = make_code(50, text=TEXT, ends_access=True, **terms)
+    plain = make_code(50, text=OTHER_TEXT, **terms)
+    course = make_training("Course", credits=20)
+    order = place_order(learner, (course.product, 1), text=TEXT)
+
+    asked = extend_several(staff, [code, plain], with_access="on")
+    assert "1 access or place" in words(text_of(asked))
+    assert "keep it" in words(text_of(asked))
+    confirm(staff, [code, plain], asked)
+
+    access = api.Access.objects.get(order_line__order=order)
+    assert access.ends_at > now + 29 * DAY
+    assert all(code.grants.get().expires_at < now + DAY for code in (code, plain))
+    asked = extend_several(
+        staff, [code, plain], last_day=in_days(40), with_credits="on"
+    )
+    confirm(staff, [code, plain], asked)
+    ends = {code.grants.get().expires_at for code in (code, plain)}
+    assert min(ends) > now + 39 * DAY
+    access.refresh_from_db()
+    assert access.ends_at < now + 32 * DAY
+
+
+def test_a_second_click_extends_nothing_twice(staff, ending):
+    codes = [ending["soon"], ending["endless"]]
+    asked = extend_several(staff, codes)
+    confirm(staff, codes, asked)
+    # Somebody extends it further meanwhile.
+    later = timezone.now() + 60 * DAY
+    api.extend_code(ending["soon"], until=later)
+
+    again = confirm(staff, codes, asked)
+
+    assert "1 code extended." in words(text_of(staff.get(again.url)))
+    assert CodeChange.objects.filter(kind="extended").count() == 2
+    ending["soon"].refresh_from_db()
+    assert ending["soon"].expires_at == later
+    other = confirm(staff, codes, asked, last_day=in_days(90))
+    assert "was used before" in text_of(other)
+    assert CodeChange.objects.filter(kind="extended").count() == 2
+
+
+def test_what_was_closed_meanwhile_is_left_out(staff, ending):
+    codes = [ending["soon"], ending["over"]]
+    asked = extend_several(staff, codes)
+    api.close_code(ending["soon"])
+
+    done = confirm(staff, codes, asked)
+
+    said = words(text_of(staff.get(done.url)))
+    assert "1 code extended. " in said
+    assert "1 code could not be extended." in said
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"last_day": ""}, "last_day"),
+        ({"last_day": "2001-01-01"}, "last_day"),
+        ({"last_day": "2999-01-01"}, "last_day"),
+        ({"reason": ""}, "reason"),
+        ({"reason": "other"}, "note"),
+    ],
+    ids=str,
+)
+def test_several_are_not_extended_to_what_makes_no_sense(staff, ending, asked, field):
+    response = extend_several(staff, ending.values(), **asked)
+
+    assert field in errors(response)
+    assert hidden(response)["key"]
+    assert not CodeChange.objects.filter(kind="extended").exists()
+
+
+def test_what_is_asked_can_be_changed(staff, ending):
+    asked = extend_several(staff, ending.values(), note="Contract 7")
+    chosen = {"code": [code.pk for code in ending.values()]}
+
+    form = staff.post(SEVERAL, {**hidden(asked), **chosen, "change": 1})
+
+    assert 'value="Contract 7"' in text_of(form)
+    assert "Continue" in text_of(form)
+
+
+def test_nothing_is_extended_where_nothing_can_be_or_is_chosen(staff, ending):
+    asked = extend_several(staff, [ending["late"]])
+
+    assert "1 code can't be extended" in words(text_of(asked))
+    assert 'name="confirmed"' not in text_of(asked)
+    assert staff.post(SEVERAL, {"code": "x"}).url == f"{LIST}?"
 
 
 # Issued
@@ -619,6 +775,7 @@ VIEWS = {
     "export": ("export_creditcode", EXPORT),
     "create": ("add_creditcode", NEW),
     "bulk": ("change_creditcode", BULK),
+    "extend-several": ("change_creditcode", SEVERAL),
     "edit": ("change_creditcode", "edit"),
     "extend": ("change_creditcode", "extend"),
     "disable": ("change_creditcode", "disable"),
@@ -646,7 +803,7 @@ VIEWS = {
     "import-act": ("import_creditcode", "import-act"),
     "import-errors": ("import_creditcode", "import-errors"),
 }
-POST_ONLY = {"find", "bulk", "many-act", "many-file", "import-act"}
+POST_ONLY = {"find", "bulk", "extend-several", "many-act", "many-file", "import-act"}
 REPORTS = {"outstanding", "outlook", "overview", "turned-away", "use"}
 JOBS = {"many-job", "import-job", "import-errors"}
 GET_ONLY = {"list", "detail", "explain", "export", *REPORTS, *JOBS}

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -25,6 +26,7 @@ from ....converters import number_in
 from ....credits import wording
 from ....credits.codes import issuing, managing, new_text
 from ....credits.ledger import adjusting, extending
+from ....credits.ledger.extending import Extension, ExtensionObstacle
 from ....credits.models import CreditCode
 from ....credits.terms import end_of
 from ....exceptions import (
@@ -37,6 +39,7 @@ from ...order import purging
 from .base import LIST, CodesMixin, used_before
 from .forms import (
     AdjustForm,
+    BulkExtendForm,
     BulkForm,
     EditForm,
     ExtendForm,
@@ -238,6 +241,7 @@ class ExtendView(ChangeCodeView):
                 with_credits=asked["with_credits"],
                 with_access=asked.get("with_access", False),
                 by=self.request.user,
+                idempotency_key=form.idempotency_key,
                 **form.record(),
             )
         except ValueError:
@@ -415,19 +419,30 @@ ACTIONS: dict[str, type[ChangeCodeView]] = {
 """What can be done to a code, by the end of its address: in the buttons' order."""
 
 
-class BulkStateView(CodesMixin, View):
-    """Disables the chosen codes, or makes them active again: all, or none."""
+class BulkView(CodesMixin, View):
+    """Changes the chosen codes: all, or none."""
 
     request: Any
     permission = "change_creditcode"
     http_method_names = ["post"]
     template_name = "training_credits/dashboard_codes_bulk.html"
 
+    def chosen(self) -> QuerySet[CreditCode]:
+        numbers = map(number_in, self.request.POST.getlist("code"))
+        codes = CreditCode.objects.filter(pk__in=[n for n in numbers if n])
+        return codes.order_by("pk")
+
+    def to_list(self) -> HttpResponse:
+        back = self.request.POST.get("back", "")
+        return HttpResponseRedirect(f"{reverse(LIST)}?{back}")
+
+
+class BulkStateView(BulkView):
+    """Disables the chosen codes, or makes them active again."""
+
     def post(self, request: Any) -> HttpResponse:
         state = request.POST.get("state", "")
-        numbers = map(number_in, request.POST.getlist("code"))
-        chosen = CreditCode.objects.filter(pk__in=[n for n in numbers if n])
-        codes = list(chosen.exclude(state=State.CLOSED).order_by("pk")[:MOST_AT_ONCE])
+        codes = list(self.chosen().exclude(state=State.CLOSED)[:MOST_AT_ONCE])
         if not codes or state not in issuing.KINDS:
             messages.error(request, _("Choose the codes first."))
             return self.to_list()
@@ -458,6 +473,106 @@ class BulkStateView(CodesMixin, View):
         }
         return TemplateResponse(self.request, self.template_name, context)
 
-    def to_list(self) -> HttpResponse:
-        back = self.request.POST.get("back", "")
-        return HttpResponseRedirect(f"{reverse(LIST)}?{back}")
+
+class BulkExtendView(BulkView):
+    """Extends the chosen codes that can be, after it has said which and to when."""
+
+    template_name = "training_credits/dashboard_codes_extend.html"
+
+    def post(self, request: Any) -> HttpResponse:
+        codes = list(self.chosen()[:MOST_AT_ONCE])
+        if not codes:
+            messages.error(request, _("Choose the codes first."))
+            return self.to_list()
+        # The first time it comes from the list, with nothing but the codes.
+        form = BulkExtendForm(request.POST if "key" in request.POST else None)
+        if not form.is_valid() or "change" in request.POST:
+            return self.show(form, codes)
+        terms = form.terms()
+        if "confirmed" not in request.POST:
+            with_credits = terms["with_credits"]
+            plan = extending.plan_extension(
+                codes, until=terms["until"], with_credits=with_credits
+            )
+            return self.show(form, codes, plan)
+        try:
+            done = extending.extend_codes(
+                codes,
+                **{**terms, **form.record()},
+                by=request.user,
+                idempotency_key=form.idempotency_key,
+            )
+        except IdempotencyKeyReused:
+            form.add_error(None, used_before())
+            return self.show(form, codes)
+        self.say(done)
+        return self.to_list()
+
+    def show(
+        self,
+        form: BulkExtendForm,
+        codes: list[CreditCode],
+        plan: list[Extension] | None = None,
+    ) -> HttpResponse:
+        """Show the form or, with a plan, what is about to be done."""
+        extended = [each.code for each in plan or () if not each.obstacle]
+        context = {
+            "form": form,
+            "codes": codes,
+            "is_asked": plan is not None,
+            "extended": extended,
+            "left_out": left_out(plan or []),
+            "consequences": consequences(form, extended) if plan else [],
+            "heading": _("Extend these codes?") if plan else _("Extend several codes"),
+            "back": self.request.POST.get("back", ""),
+        }
+        return TemplateResponse(self.request, self.template_name, context)
+
+    def say(self, done: list[Extension]) -> None:
+        extended = sum(not each.obstacle for each in done)
+        text = ngettext("%(n)d code extended.", "%(n)d codes extended.", extended)
+        messages.success(self.request, text % {"n": extended})
+        if rest := len(done) - extended:
+            text = ngettext(
+                "%(n)d code could not be extended.",
+                "%(n)d codes could not be extended.",
+                rest,
+            )
+            messages.warning(self.request, text % {"n": rest})
+
+
+def left_out(plan: list[Extension]) -> list[tuple[CreditCode, str]]:
+    """Return the codes that can't be extended, each with the reason."""
+    texts = {
+        ExtensionObstacle.CLOSED: _("It is closed."),
+        ExtensionObstacle.LASTS_LONGER: _("It lasts longer than that already."),
+        ExtensionObstacle.NOTHING_TO_DO: _("Nothing of it ends before that day."),
+    }
+    return [(each.code, texts[each.obstacle]) for each in plan if each.obstacle]
+
+
+def consequences(form: BulkExtendForm, codes: list[CreditCode]) -> list[str]:
+    """Return what happens to the codes that are extended."""
+    asked, n = form.cleaned_data, len(codes)
+    end = wording.end_in_words(form.terms()["until"])
+    text = ngettext(
+        "%(n)d code is extended to %(end)s; without an end it keeps none.",
+        "%(n)d codes are extended to %(end)s; those without an end keep none.",
+        n,
+    )
+    texts = [text % {"n": n, "end": end}]
+    if asked["with_credits"]:
+        texts.append(_("Credits left on them that end before, end then, too."))
+    else:
+        texts.append(_("Credits on them with an end of their own keep it."))
+    if asked["with_access"]:
+        tied = sum(extending.tied_access(code) for code in codes if code.ends_access)
+        text = ngettext(
+            "%(n)d access or place that was bought with them, and ends with them, ends"
+            " then, as far as its own terms allow.",
+            "%(n)d accesses and places that were bought with them, and end with them,"
+            " end then, as far as their own terms allow.",
+            tied,
+        )
+        texts.append(text % {"n": tied})
+    return texts

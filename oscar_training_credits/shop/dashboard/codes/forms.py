@@ -628,7 +628,9 @@ def grant_in_words(grant: CreditGrant) -> str:
     return _("%(left)d left of %(credits)d from %(day)s, until %(end)s") % values
 
 
-class ExtendForm(ReasonForm):
+class ExtensionForm(KeyForm, ReasonForm):
+    """A later end, of codes and, by choice, of what ends with them."""
+
     last_day = day_field(label=gettext_lazy("New last day"), required=True)
     with_credits = forms.BooleanField(
         label=gettext_lazy(
@@ -644,6 +646,11 @@ class ExtendForm(ReasonForm):
 
     field_order = ("last_day", "with_credits", "with_access", "reason", "note")
 
+    def clean_last_day(self) -> date | None:
+        return not_over(self.cleaned_data["last_day"])
+
+
+class ExtendForm(ExtensionForm):
     def __init__(self, *args: Any, code: CreditCode, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.code = code
@@ -651,8 +658,7 @@ class ExtendForm(ReasonForm):
             del self.fields["with_access"]
 
     def clean_last_day(self) -> date | None:
-        day = not_over(self.cleaned_data["last_day"])
-        ends = self.code.expires_at
+        day, ends = super().clean_last_day(), self.code.expires_at
         if day and ends and end_of(day) < ends:
             text = _("It lasts until %(end)s already. Choose a later day.")
             raise ValidationError(text % {"end": wording.end_in_words(ends)})
@@ -668,6 +674,19 @@ class RotateForm(KeyForm, ReasonForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["generated"].initial = issuing.new_text
+
+
+class BulkExtendForm(ExtensionForm):
+    """A later end for several codes at once."""
+
+    def terms(self) -> dict[str, Any]:
+        """Return what was asked for, as `extend_codes` takes it."""
+        asked = self.cleaned_data
+        return {
+            "until": end_of(asked["last_day"]),
+            "with_credits": asked["with_credits"],
+            "with_access": asked["with_access"],
+        }
 
 
 class BulkForm(ReasonForm):
