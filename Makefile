@@ -41,7 +41,7 @@ docs: $(VENV)/.has-docs ## Build the manual in docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 clean: ## Remove what these commands made, but not the sandbox's data
-	rm -rf $(VENV) .tox build dist htmlcov test-results docs/_build .coverage*
+	rm -rf $(VENV) .tox build dist htmlcov test-results docs/_build* .coverage*
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

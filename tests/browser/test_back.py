@@ -21,7 +21,6 @@ CATALOGUE = "/shop/catalogue/"
 TYPED = "ACME-TEAM-2026"
 LINK = re.compile("/training/claim/")
 KEEPS_PAGES = "--disable-back-forward-cache"  # what Playwright adds, and we take away
-WIDTHS = {"desktop": (1280, 900), "phone": (375, 800)}
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +32,9 @@ def remembering(browser_type, browser_type_launch_args):
     browser.close()
 
 
-@pytest.fixture(params=WIDTHS.values(), ids=WIDTHS)
-def page(remembering, browser_context_args, request):
-    width, height = request.param
-    size = {"width": width, "height": height}
-    context = remembering.new_context(**{**browser_context_args, "viewport": size})
+@pytest.fixture
+def page(remembering, browser_context_args):
+    context = remembering.new_context(**browser_context_args)
     yield context.new_page()
     context.close()
 
