@@ -227,7 +227,7 @@ def put_credits(
         # A second click comes after the first, and before the code was closed or not.
         history.lock(code)
         if earlier := history.done_before(kind, record, code=code, credits=credits):
-            return earlier.entries.get().grant
+            return code.grants.get(entries__change=earlier)
         history.refuse_closed(code)
         change = history.keep(code, kind, record, credits=credits)
         return entries.grant_credits(grant, change)

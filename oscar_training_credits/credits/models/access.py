@@ -49,6 +49,7 @@ class Access(ServiceColumns):
         verbose_name=_("learner"),
         on_delete=models.CASCADE,
         related_name="training_access",
+        db_index=False,
     )
     training = models.ForeignKey(
         TrainingProduct,
@@ -148,7 +149,7 @@ class AccessChange(models.Model):
     ends_at = models.DateTimeField(_("ends now"), null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=200)
     idempotency_key = models.CharField(  # noqa: DJ001
-        max_length=64, null=True, unique=True, editable=False
+        max_length=64, null=True, editable=False
     )
     """What must not be done twice, where the caller names it."""
     changed_at = models.DateTimeField(_("when"), default=timezone.now)
@@ -164,6 +165,11 @@ class AccessChange(models.Model):
     class Meta:
         verbose_name = _("change of access")
         verbose_name_plural = _("changes of access")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["idempotency_key"], name="training_credits_access_changed_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.access_id}: {self.kind}"
@@ -193,12 +199,13 @@ class Place(ServiceColumns):
         verbose_name=_("order line"),
         on_delete=models.PROTECT,
         related_name="training_places",
+        db_index=False,
     )
     training = models.ForeignKey(
         TrainingProduct, on_delete=models.PROTECT, related_name="+"
     )
     number = models.PositiveIntegerField(_("number"))
-    salt = models.CharField(max_length=32, unique=True, editable=False)
+    salt = models.CharField(max_length=32, editable=False)
     access_days = models.PositiveIntegerField(null=True, blank=True)
     starts_at = models.DateTimeField(_("starts"), null=True, blank=True)
     ends_at = models.DateTimeField(_("ends"), null=True, blank=True)
@@ -213,7 +220,10 @@ class Place(ServiceColumns):
         constraints = [
             models.UniqueConstraint(
                 fields=["order_line", "number"], name="training_credits_place_number"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["salt"], name="training_credits_place_salt_once"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -299,7 +309,7 @@ class Delivery(ServiceColumns):
         }
     )
 
-    key = models.CharField(max_length=64, unique=True, editable=False)
+    key = models.CharField(max_length=64, editable=False)
     """The idempotency key: the same for every attempt, another for all other news."""
     access = models.ForeignKey(
         Access, null=True, on_delete=models.CASCADE, related_name="deliveries"
@@ -336,6 +346,11 @@ class Delivery(ServiceColumns):
             models.Index(
                 fields=["delivered_at", "next_attempt_at"],
                 name="training_delivery_due",
+            )
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key"], name="training_credits_delivered_once"
             )
         ]
 

@@ -470,7 +470,7 @@ class CodeChange(models.Model):
     )
     note = models.CharField(_("note"), max_length=200, blank=True)
     idempotency_key = models.CharField(  # noqa: DJ001
-        max_length=64, null=True, unique=True, editable=False
+        max_length=64, null=True, editable=False
     )
     """What must not be done twice, where the caller names it."""
     changed_at = models.DateTimeField(_("when"), default=timezone.now)
@@ -486,6 +486,11 @@ class CodeChange(models.Model):
     class Meta:
         verbose_name = _("change of a code")
         verbose_name_plural = _("changes of codes")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["idempotency_key"], name="training_credits_changed_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.code_id}: {self.kind}"
@@ -527,6 +532,7 @@ class CodeManager(models.Model):
         verbose_name=_("code"),
         on_delete=models.CASCADE,
         related_name="managers",
+        db_index=False,
     )
     email = models.EmailField(_("e-mail address"))
     user = models.ForeignKey(
@@ -556,7 +562,7 @@ class AppliedCode(models.Model):
     """A code that a learner has applied to a basket, in the order applied."""
 
     basket = models.ForeignKey(
-        "basket.Basket", on_delete=models.CASCADE, related_name="+"
+        "basket.Basket", on_delete=models.CASCADE, related_name="+", db_index=False
     )
     code = models.ForeignKey(CreditCode, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(default=timezone.now)

@@ -49,7 +49,7 @@ class CodeJob(models.Model):
     active_at = models.DateTimeField(_("last step"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
     handed_out_at = models.DateTimeField(_("file handed out"), null=True)
-    idempotency_key = models.CharField(max_length=64, unique=True, editable=False)
+    idempotency_key = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -66,7 +66,10 @@ class CodeJob(models.Model):
             models.CheckConstraint(
                 name="training_credits_job_not_overdone",
                 condition=Q(done__lte=F("total")),
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["idempotency_key"], name="training_credits_planned_once"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -76,7 +79,9 @@ class CodeJob(models.Model):
 class CodeJobPart(models.Model):
     """Some rows of a file that is imported: digests in the place of texts."""
 
-    job = models.ForeignKey(CodeJob, on_delete=models.CASCADE, related_name="parts")
+    job = models.ForeignKey(
+        CodeJob, on_delete=models.CASCADE, related_name="parts", db_index=False
+    )
     number = models.PositiveIntegerField()
     rows = models.JSONField(default=list)
     errors = models.JSONField(default=list)

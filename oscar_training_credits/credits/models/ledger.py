@@ -40,7 +40,7 @@ class Redemption(ServiceColumns):
         related_name="redemptions",
     )
     state = models.CharField(_("state"), max_length=10, choices=State.choices)
-    order_number = models.CharField(_("order number"), max_length=128, db_index=True)
+    order_number = models.CharField(_("order number"), max_length=128)
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
     order = models.ForeignKey(
         "order.Order",
@@ -48,6 +48,7 @@ class Redemption(ServiceColumns):
         null=True,
         on_delete=models.PROTECT,
         related_name="credit_redemptions",
+        db_index=False,
     )
     basket = models.ForeignKey(
         "basket.Basket",
@@ -105,6 +106,7 @@ class Refund(models.Model):
         verbose_name=_("redemption"),
         on_delete=models.PROTECT,
         related_name="refunds",
+        db_index=False,
     )
     idempotency_key = models.CharField(
         _("idempotency key"),
@@ -177,6 +179,7 @@ class LedgerEntry(models.Model):
         null=True,
         on_delete=models.PROTECT,
         related_name="entries",
+        db_index=False,
     )
     refund = models.ForeignKey(
         Refund,
@@ -184,6 +187,7 @@ class LedgerEntry(models.Model):
         null=True,
         on_delete=models.PROTECT,
         related_name="entries",
+        db_index=False,
     )
     change = models.ForeignKey(
         CodeChange,
@@ -209,11 +213,11 @@ class LedgerEntry(models.Model):
         base_manager_name = "objects"
         constraints = [
             models.UniqueConstraint(
-                fields=["grant", "redemption", "kind"],
+                fields=["redemption", "grant", "kind"],
                 name="training_credits_one_entry",
             ),
             models.UniqueConstraint(
-                fields=["grant", "refund"], name="training_credits_one_refund_entry"
+                fields=["refund", "grant"], name="training_credits_one_refund_entry"
             ),
             models.CheckConstraint(
                 name="training_credits_entry_moves_credits",
@@ -327,7 +331,7 @@ class RedemptionLine(ServiceColumns):
     ROW_COLUMN: ClassVar[str] = "redemption"
 
     redemption = models.ForeignKey(
-        Redemption, on_delete=models.PROTECT, related_name="lines"
+        Redemption, on_delete=models.PROTECT, related_name="lines", db_index=False
     )
     grant = models.ForeignKey(CreditGrant, on_delete=models.PROTECT, related_name="+")
     basket_line = models.BigIntegerField(_("basket line"))
@@ -369,7 +373,9 @@ class RefundLine(models.Model):
     expired. `quantity` is how many units of the order line the refund gives back.
     """
 
-    refund = models.ForeignKey(Refund, on_delete=models.PROTECT, related_name="lines")
+    refund = models.ForeignKey(
+        Refund, on_delete=models.PROTECT, related_name="lines", db_index=False
+    )
     redemption_line = models.ForeignKey(
         RedemptionLine, on_delete=models.PROTECT, related_name="refund_lines"
     )

@@ -194,7 +194,10 @@ class PathCourse(models.Model):
     """One course on the list of a path."""
 
     path = models.ForeignKey(
-        TrainingProduct, on_delete=models.CASCADE, related_name="path_courses"
+        TrainingProduct,
+        on_delete=models.CASCADE,
+        related_name="path_courses",
+        db_index=False,
     )
     course = models.ForeignKey(
         TrainingProduct,
@@ -284,9 +287,16 @@ class DirectPurchase(models.Model):
         TrainingProduct, on_delete=models.CASCADE, related_name="+"
     )
     idempotency_key = models.CharField(  # noqa: DJ001
-        max_length=64, null=True, unique=True, editable=False
+        max_length=64, null=True, editable=False
     )
     """What must not be sold twice; None for what is bought from its page."""
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["idempotency_key"], name="training_credits_sold_once"
+            )
+        ]
 
     def __str__(self) -> str:
         return str(self.basket_id)
