@@ -47,6 +47,14 @@ class Paid:
             raise ValueError("Money has a currency.")
 
 
+def paid_columns(paid: Paid | None) -> dict[str, Any]:
+    """Return the columns of a grant that say what was paid for it."""
+    return {
+        "paid_amount": paid.amount if paid else None,
+        "paid_currency": paid.currency if paid else "",
+    }
+
+
 def to_cents(amount: Fraction | int) -> Decimal:
     """Return an amount with two decimals, half a cent to the even one."""
     return Decimal(round(amount * 100)).scaleb(-2)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,15 @@ from django.views.decorators.debug import sensitive_variables
 
 from ...exceptions import FileRefused
 from ..models import CodeJob, CodeJobEvent, CreditCode, CreditGrant
-from ..terms import MOST_GRANTED, end_of, far_away_text, is_far_away, start_of
+from ..terms import (
+    MOST_GRANTED,
+    Paid,
+    end_of,
+    far_away_text,
+    is_far_away,
+    paid_columns,
+    start_of,
+)
 from . import code_text
 from .issuing import CHUNK, save_codes
 
@@ -157,6 +166,8 @@ def import_part(job: CodeJob, number: int) -> None:
 
 
 def _grant(row: dict[str, Any], job: CodeJob, now: datetime) -> CreditGrant:
+    amount = row["paid"]
+    paid = Paid(Decimal(amount), job.terms["currency"]) if amount else None
     code = CreditCode(
         digest=row["digest"],
         last_four=row["last_four"],
@@ -175,8 +186,7 @@ def _grant(row: dict[str, Any], job: CodeJob, now: datetime) -> CreditGrant:
         remaining=row["credits"],
         origin=CreditGrant.Origin.IMPORT,
         note=str(job),
-        paid_amount=row["paid"] or None,
-        paid_currency=job.terms["currency"] if row["paid"] else "",
+        **paid_columns(paid),
         created_at=now,
         created_by_id=job.created_by_id,
     )

@@ -18,7 +18,7 @@ from .. import email_domain
 from ..isolation import own_transaction
 from ..ledger import entries
 from ..models import AppliedCode, CodeChange, CreditCode, CreditGrant
-from ..terms import MOST_GRANTED, Paid, refuse_far_away
+from ..terms import MOST_GRANTED, Paid, paid_columns, refuse_far_away
 from . import bulk, code_text, history
 from .ends import reinstating
 from .history import Record
@@ -520,8 +520,7 @@ def _new_grant(
         code=code,
         credits=credits,
         remaining=credits,
-        paid_amount=paid.amount if paid else None,
-        paid_currency=paid.currency if paid else "",
+        **paid_columns(paid),
         **terms,
     )
 

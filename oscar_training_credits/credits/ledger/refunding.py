@@ -41,7 +41,7 @@ from ..models import (
     RefundLine,
     SettledLine,
 )
-from ..terms import Paid, to_cents
+from ..terms import Paid, paid_columns, to_cents
 from . import entries
 from .redemption import lock_codes
 
@@ -479,8 +479,7 @@ def _renew(
         credits=sum(portion.credits for portion in lapsed),
         origin=CreditGrant.Origin.ADJUSTMENT,
         note=note[:NOTE_LENGTH],
-        paid_amount=paid.amount if paid else None,
-        paid_currency=paid.currency if paid else "",
+        **paid_columns(paid),
         expires_at=until,
         created_at=refund.created_at,
         created_by_id=refund.created_by_id,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
 from django import forms
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -18,7 +16,8 @@ from django.utils.translation import gettext_lazy
 from ....credits import wording
 from ....credits.access.granting import LONGEST_REASON
 from ....credits.models import Access
-from ....credits.terms import end_of, far_away_text, is_far_away
+from ....credits.terms import end_of
+from ..fields import LastDayField, TrainingField, learner_with
 from ..mixins import learner_matches, training_matches
 from ..partners import own_trainings
 from ..widgets import PlainSelect
@@ -84,34 +83,12 @@ class AccessSearchForm(forms.Form):
         return rows.filter(found)
 
 
-class LastDayField(forms.DateField):
-    """The last day of access, in the site's time zone."""
-
-    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-
-    def clean(self, value: Any) -> date | None:
-        day = super().clean(value)
-        if day is None:
-            return None
-        today = timezone.localdate(timezone=timezone.get_default_timezone())
-        if day < today:
-            raise ValidationError(_("This day is over. Choose today or a later one."))
-        if is_far_away(day):
-            raise ValidationError(far_away_text())
-        return day
-
-
 def reason_field() -> forms.CharField:
     return forms.CharField(
         label=gettext_lazy("Reason"),
         max_length=LONGEST_REASON,
         help_text=gettext_lazy("Kept on record, for staff."),
     )
-
-
-class TrainingField(forms.ModelChoiceField):  # type: ignore[type-arg]
-    def label_from_instance(self, training: Any) -> str:
-        return f"{training.product.get_title()} ({training.get_kind_display()})"
 
 
 class GiveForm(forms.Form):
@@ -140,14 +117,7 @@ class GiveForm(forms.Form):
 
     def clean_email(self) -> Any:
         """Return the learner with this address."""
-        email = self.cleaned_data["email"]
-        users = get_user_model()._default_manager
-        found = users.filter(email__iexact=email)[:2]
-        if not found:
-            raise ValidationError(_("Nobody has an account with this address."))
-        if len(found) > 1:
-            raise ValidationError(_("Several accounts have this address."))
-        return found[0]
+        return learner_with(self.cleaned_data["email"])
 
     def until(self) -> datetime | None:
         day = self.cleaned_data["last_day"]

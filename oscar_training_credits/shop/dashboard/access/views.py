@@ -62,7 +62,10 @@ class AccessListView(SearchedTableView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = self.request.user
         return super().get_context_data(
-            may_give=may(user, "add_access"), waiting=own_waiting(user), **kwargs
+            heading=_("Training access"),
+            may_give=may(user, "add_access"),
+            waiting=own_waiting(user),
+            **kwargs,
         )
 
 
@@ -81,11 +84,16 @@ class AccessDetailView(PermissionMixin, DetailView):  # type: ignore[type-arg]
         state = state_of(access)
         user = self.request.user
         changes = access.changes.select_related("changed_by").order_by("-pk")
+        names = {
+            "learner": name_of(access.learner),
+            "title": access.training.product.get_title(),
+        }
         return super().get_context_data(
+            heading=_("Access of %(learner)s to %(title)s") % names,
             state=state,
             state_text=STATES[state][0],
             ground=ground_of(access),
-            learner_name=name_of(access.learner),
+            learner_name=names["learner"],
             changes=changes,
             deliveries=access.deliveries.order_by("-pk")
             if may(user, "view_delivery")

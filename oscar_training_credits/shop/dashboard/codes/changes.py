@@ -129,7 +129,7 @@ class EditCodeView(ChangeCodeView):
     permission = "change_creditcode"
     template_name = "training_credits/dashboard_code_create.html"
     form_class = EditForm
-    heading = gettext_lazy("Edit")
+    heading = gettext_lazy("Edit the code")
     button = gettext_lazy("Save")
     done = gettext_lazy("The code was changed.")
 
@@ -154,7 +154,7 @@ class TopUpView(ChangeCodeView):
     menu = gettext_lazy("Top up…")
     permission = "add_creditgrant"
     form_class = TopUpForm
-    heading = gettext_lazy("Top up")
+    heading = gettext_lazy("Top up the code")
     button = gettext_lazy("Put credits on it")
     done = gettext_lazy("The credits are on the code.")
 
@@ -211,7 +211,7 @@ class ExtendView(ChangeCodeView):
     menu = gettext_lazy("Extend…")
     permission = "change_creditcode"
     form_class = ExtendForm
-    heading = gettext_lazy("Extend")
+    heading = gettext_lazy("Extend the code")
     button = gettext_lazy("Extend the code")
     done = gettext_lazy("The code was extended.")
 

@@ -15,10 +15,9 @@ from ....credits.ledger.explaining import Answer, explain
 from ....credits.models import CreditCode, TrainingProduct
 from ...catalogue.content_links import closed_content
 from ...partner.availability import unavailable_text
-from ..access.forms import TrainingField
+from ..fields import TrainingField, learner_with
 from ..partners import own_trainings
 from .base import CodesMixin
-from .forms import learner_with
 
 Selector: Any = get_class("partner.strategy", "Selector")
 
@@ -55,7 +54,10 @@ class ExplainCodeView(CodesMixin, DetailView):  # type: ignore[type-arg]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         asked = self.request.GET or None
         form = ExplainForm(asked, user=self.request.user)
-        context: dict[str, Any] = super().get_context_data(form=form, **kwargs)
+        heading = _("Why the code works, or does not")
+        context: dict[str, Any] = super().get_context_data(
+            heading=heading, form=form, **kwargs
+        )
         if form.is_valid():
             learner, training = (
                 form.cleaned_data["email"],

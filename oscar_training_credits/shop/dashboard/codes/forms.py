@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 from django import forms
@@ -37,10 +37,9 @@ from ....credits.terms import (
     MOST_GRANTED,
     Paid,
     end_of,
-    far_away_text,
-    is_far_away,
     start_of,
 )
+from ..fields import LastDayField, day_field, day_of, learner_with, near, not_over
 from ..widgets import PlainSelect
 from . import sheets
 
@@ -134,35 +133,6 @@ class CodeSearchForm(forms.Form):
         return codes
 
 
-def day_field(**options: Any) -> forms.DateField:
-    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-    return forms.DateField(widget=widget, **{"required": False, **options})
-
-
-def near(day: date | None) -> date | None:
-    """Return a day within a hundred years, as a form cleans it."""
-    if is_far_away(day):
-        raise ValidationError(far_away_text())
-    return day
-
-
-def not_over(day: date | None) -> date | None:
-    """Return a day that is not over, as a form cleans it."""
-    today = timezone.localdate(timezone=timezone.get_default_timezone())
-    if day and day < today:
-        raise ValidationError(_("This day is over. Choose today or a later one."))
-    return near(day)
-
-
-def day_of(moment: datetime | None, *, is_end: bool = False) -> date | None:
-    """Return the day of a moment, or the last day of what ends at it."""
-    if moment is None:
-        return None
-    if is_end:
-        moment -= timedelta.resolution
-    return timezone.localdate(moment, timezone=timezone.get_default_timezone())
-
-
 def credits_field(**options: Any) -> forms.IntegerField:
     return forms.IntegerField(
         min_value=1,
@@ -215,20 +185,6 @@ class AddressesField(forms.CharField):
         addresses = [each.strip() for each in super().clean(value).splitlines()]
         found = [learner_with(each) for each in addresses if each]
         return list(dict.fromkeys(found))
-
-
-def learner_with(address: str) -> Any:
-    """Return the one user with this e-mail address, as a form cleans it."""
-    User = get_user_model()
-    field = User.get_email_field_name()
-    found = User._default_manager.filter(**{f"{field}__iexact": address})[:2]
-    if not found:
-        text = _("Nobody has an account with the address %(address)s.")
-        raise ValidationError(text % {"address": address})
-    if len(found) > 1:
-        text = _("Several accounts have the address %(address)s.")
-        raise ValidationError(text % {"address": address})
-    return found[0]
 
 
 class ManagersField(forms.CharField):
@@ -366,6 +322,7 @@ def settings_of(code: CreditCode) -> dict[str, Any]:
 class FirstCreditsForm(CodeForm):
     """What is set on new codes, one or many, with their first credits."""
 
+    last_day = LastDayField(label=gettext_lazy("Last day"), required=False)
     credits = credits_field()
     origin = forms.ChoiceField(
         label=gettext_lazy("Origin of the credits"),
@@ -379,9 +336,6 @@ class FirstCreditsForm(CodeForm):
         help_text=CreditCode._meta.get_field("is_test").help_text,
     )
     key = KeyField()
-
-    def clean_last_day(self) -> date | None:
-        return not_over(self.cleaned_data["last_day"])
 
     def terms(self) -> dict[str, Any]:
         """Return what was asked for, as `issue_code` and `issue_codes` take it."""
@@ -566,14 +520,12 @@ class TopUpForm(KeyForm):
         widget=PlainSelect,
     )
     paid = PaidField()
-    last_day = day_field(
+    last_day = LastDayField(
+        required=False,
         label=gettext_lazy("Last day of these credits"),
         help_text=gettext_lazy("Leave it empty, and they last as long as the code."),
     )
     note = note_field()
-
-    def clean_last_day(self) -> date | None:
-        return not_over(self.cleaned_data["last_day"])
 
 
 class AdjustForm(KeyForm, ReasonForm):
@@ -593,7 +545,8 @@ class AdjustForm(KeyForm, ReasonForm):
         widget=PlainSelect,
         empty_label=gettext_lazy("What expires soonest"),
     )
-    last_day = day_field(
+    last_day = LastDayField(
+        required=False,
         label=gettext_lazy("Last day of added credits"),
         help_text=gettext_lazy("Leave it empty, and they last as long as the code."),
     )
@@ -606,9 +559,6 @@ class AdjustForm(KeyForm, ReasonForm):
         unexpired = code.grants.unexpired(timezone.now())
         grants.queryset = unexpired.filter(remaining__gt=0).order_by("pk")
         grants.label_from_instance = grant_in_words
-
-    def clean_last_day(self) -> date | None:
-        return not_over(self.cleaned_data["last_day"])
 
     @property
     def signed(self) -> int:
@@ -631,7 +581,7 @@ def grant_in_words(grant: CreditGrant) -> str:
 class ExtensionForm(KeyForm, ReasonForm):
     """A later end, of codes and, by choice, of what ends with them."""
 
-    last_day = day_field(label=gettext_lazy("New last day"), required=True)
+    last_day = LastDayField(label=gettext_lazy("New last day"))
     with_credits = forms.BooleanField(
         label=gettext_lazy(
             "Also the credits left on it that end before, or have expired"
@@ -646,9 +596,6 @@ class ExtensionForm(KeyForm, ReasonForm):
 
     field_order = ("last_day", "with_credits", "with_access", "reason", "note")
 
-    def clean_last_day(self) -> date | None:
-        return not_over(self.cleaned_data["last_day"])
-
 
 class ExtendForm(ExtensionForm):
     def __init__(self, *args: Any, code: CreditCode, **kwargs: Any) -> None:
@@ -658,7 +605,7 @@ class ExtendForm(ExtensionForm):
             del self.fields["with_access"]
 
     def clean_last_day(self) -> date | None:
-        day, ends = super().clean_last_day(), self.code.expires_at
+        day, ends = self.cleaned_data["last_day"], self.code.expires_at
         if day and ends and end_of(day) < ends:
             text = _("It lasts until %(end)s already. Choose a later day.")
             raise ValidationError(text % {"end": wording.end_in_words(ends)})

@@ -104,6 +104,7 @@ class CodeTextView(CodesMixin, TemplateView):
     @sensitive_variables()
     def show(self, code: CreditCode, text: str, form: MailCodeForm) -> HttpResponse:
         context = self.get_context_data(
+            heading=_("The text of the code"),
             code=code,
             text=text,
             form=form,

@@ -28,10 +28,11 @@ from ....credits.codes import importing, jobs, workers
 from ....credits.models import CodeJob, CreditCode, CreditGrant
 from ....exceptions import FileRefused, JobStopped
 from ..csv_files import csv_response
+from ..fields import day_of
 from ..files import FORMATS
 from . import sheets
 from .base import CodesMixin
-from .forms import ImportForm, ManyCodesForm, day_of
+from .forms import ImportForm, ManyCodesForm
 
 State = CodeJob.State
 
@@ -72,7 +73,7 @@ class IssueManyView(_ManyMixin, FormView):  # type: ignore[type-arg]
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
-            title=self.title,
+            heading=self.title,
             job_page=f"training_credits:{self.name}-job",
             recent=list(self.jobs().order_by("-pk")[:RECENT]),
             **kwargs,
@@ -141,7 +142,9 @@ class IssueJobView(_ManyMixin, DetailView):  # type: ignore[type-arg]
         job, has_workers = self.object, workers.has_workers()
         is_stuck = job.state == State.STOPPED or (has_workers and jobs.is_stalled(job))
         is_running = job.state == State.RUNNING and not is_stuck
+        name = job.terms.get("label") or job.terms.get("file", "")
         return super().get_context_data(
+            heading=_("%(kind)s: %(name)s") % {"kind": self.title, "name": name},
             title=self.title,
             page=f"training_credits:{self.name}",
             act=reverse(f"training_credits:{self.name}-act", args=[job.pk]),

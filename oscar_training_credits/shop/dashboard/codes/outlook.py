@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.generic import TemplateView
 
 from ....credits.ledger.forecast import Forecast, ending_within
 from ....credits.models import CreditCode
 from ....credits.wording import last_day
-from ..files import FORMATS
 from ..widgets import PlainSelect
-from .base import CodesMixin, code_url
-from .periods import MOST_SHOWN, Row
+from .base import code_url
+from .periods import MOST_SHOWN, ReportView, Row
 from .showing import rate_text
 
 COLUMNS = [
@@ -40,34 +38,34 @@ class OutlookForm(forms.Form):
     )
 
 
-class OutlookView(CodesMixin, TemplateView):
-    """The codes whose credits end soon, by spending or by expiring, soonest first.
+class OutlookView(ReportView):
+    """The codes whose credits end soon, by spending or by expiring, soonest first."""
 
-    `?as=csv` or `?as=xlsx` sends the file.
-    """
+    form_class = OutlookForm
+    defaults: ClassVar[dict[str, str]] = {"within": HORIZONS[0][0]}
+    heading = gettext_lazy("Outlook")
+    intro = gettext_lazy(
+        "How long the credits of active codes last if they are redeemed as in the last"
+        " 90 days, and what will expire before it is redeemed."
+    )
+    nothing = gettext_lazy("No code ends by then.")
+    file_name = "outlook"
 
-    request: Any
-    permission = "report_creditcode"
-    template_name = "training_credits/dashboard_outlook.html"
+    def grouping(self, form: OutlookForm) -> str:
+        return _("Credit code")
 
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        form = OutlookForm({"within": HORIZONS[0][0], **request.GET.dict()})
-        if not form.is_valid():
-            return self.render_to_response(self.get_context_data(form=form))
-        days = int(form.cleaned_data["within"])
-        found = ending_within(days, at=timezone.now())
-        if respond := FORMATS.get(request.GET.get("as", "")):
-            return respond("outlook", exported(found))
-        soonest = heapq.nsmallest(MOST_SHOWN + 1, found, key=end_of)
-        context = self.get_context_data(
-            form=form,
-            grouping=_("Credit code"),
-            columns=[_("Holder"), *COLUMNS],
-            rows=[row_of(*pair) for pair in soonest[:MOST_SHOWN]],
-            has_more=len(soonest) > MOST_SHOWN,
-            file_query=request.GET.urlencode(),
-        )
-        return self.render_to_response(context)
+    def headings(self) -> list[Any]:
+        return [_("Holder"), *COLUMNS]
+
+    def found(self, form: OutlookForm) -> Iterator[tuple[CreditCode, Forecast]]:
+        return ending_within(int(form.cleaned_data["within"]), at=timezone.now())
+
+    def shown_rows(self, form: OutlookForm) -> Iterator[Row]:
+        soonest = heapq.nsmallest(MOST_SHOWN + 1, self.found(form), key=end_of)
+        return (row_of(*pair) for pair in soonest)
+
+    def lines(self, form: OutlookForm) -> Iterator[list[Any]]:
+        return exported(self.found(form))
 
 
 def end_of(pair: tuple[CreditCode, Forecast]) -> Any:

@@ -19,8 +19,8 @@ from ....credits.terms import start_of
 from ..files import FORMATS
 from .base import CodesMixin
 from .chart import HEIGHT, WIDTH, round_up
+from .names import product_names
 from .roll_forward import COLUMNS
-from .usage import NAMES
 
 MONTHS = 12
 MOST_PRODUCTS = 10
@@ -78,6 +78,7 @@ class OverviewView(CodesMixin, TemplateView):
         outstanding = [(_("Outstanding"), "outstanding", [row.closing for row in rows])]
         used = use_of_credits(UseGrouping.PRODUCT, start=months[0], end=timezone.now())
         context = self.get_context_data(
+            heading=_("Overview"),
             columns=list(COLUMNS.values()),
             rows=[(name_of(row), numbers_of(row)) for row in reversed(rows)],
             months=[name_of(row, "M") for row in rows],
@@ -132,7 +133,7 @@ def _bars(numbers: Sequence[int], top: int, place: int, places: int) -> str:
 
 
 def bars_of(uses: Sequence[Use]) -> list[Bar]:
-    names = NAMES[UseGrouping.PRODUCT]([use.key for use in uses])
+    names = product_names([use.key for use in uses])
     most = max((use.credits for use in uses), default=0)
     bars = []
     for use in uses:

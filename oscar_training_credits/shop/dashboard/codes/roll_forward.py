@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any, ClassVar
 
 from django import forms
@@ -11,13 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ....credits.ledger import reporting
-from ....credits.ledger.reporting import Grouping, RollForward
-from ....credits.models import CreditCode
+from ....credits.ledger.reporting import Grouping
 from ..widgets import PlainSelect
-from .base import code_url
-from .periods import PeriodForm, PeriodReportView, Row
+from .names import code_names, listed_names, written_names
+from .periods import PeriodForm, PeriodReportView, Row, grouping_field
 
-CHUNK = 1_000
 COLUMNS: dict[str, Any] = {
     "opening": gettext_lazy("Outstanding before"),
     "granted": gettext_lazy("Granted"),
@@ -50,11 +47,10 @@ UNITS = [
 
 
 class RollForwardForm(PeriodForm):
-    by = forms.ChoiceField(
-        label=gettext_lazy("For each"),
+    by = grouping_field(
+        GROUPINGS,
         choices=[("", gettext_lazy("All together")), *GROUPINGS.items()],
         required=False,
-        widget=PlainSelect,
     )
     unit = forms.ChoiceField(
         label=gettext_lazy("Reckoned"), choices=UNITS, widget=PlainSelect
@@ -70,71 +66,61 @@ class RollForwardView(PeriodReportView):
 
     template_name = "training_credits/dashboard_roll_forward.html"
     form_class = RollForwardForm
+    defaults: ClassVar[dict[str, str]] = {"unit": CREDITS}
+    heading = gettext_lazy("Outstanding balance")
+    intro = gettext_lazy(
+        "Days begin and end in the site's time zone. Credits that are held for a"
+        " payment are outstanding."
+    )
+    intro_in_money = gettext_lazy(
+        "Credits are worth their part of what they were sold for, without tax."
+        " Presents, adjustments and credits whose price is not on record are left out."
+    )
+    nothing = gettext_lazy("Nothing was outstanding, and nothing happened.")
     file_name = "credits"
     columns = COLUMNS
-    defaults: ClassVar[dict[str, str]] = {"unit": CREDITS}
+    groupings = GROUPINGS
+    namings = {
+        Grouping.CODE.value: code_names,
+        Grouping.HOLDER.value: written_names,
+        Grouping.REFERENCE.value: written_names,
+        Grouping.ORIGIN.value: listed_names(ORIGINS),
+    }
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         form = context["form"]
         if form.is_valid():
-            context |= {"totals": list(totals(form)), "is_in_money": form.is_in_money}
+            context["totals"] = list(self.totals(form))
+            if form.is_in_money:
+                context["intro"] = f"{self.intro} {self.intro_in_money}"
         return context
 
-    def grouping(self, form: PeriodForm) -> str:
-        return str(GROUPINGS.get(form.cleaned_data["by"], ""))
+    def found(self, form: Any) -> Iterator[Any]:
+        by = Grouping(form.cleaned_data["by"])
+        if form.is_in_money:
+            return reporting.roll_forward_money(grouping=by, **form.period())
+        return reporting.roll_forward_by(by, **form.period())
 
-    def rows(self, form: PeriodForm) -> Iterator[Row]:
-        return rows_of(form) if form.cleaned_data["by"] else totals(form)
+    def totals(self, form: Any) -> Iterator[Row]:
+        """Yield what became of all credits; in money, for each currency."""
+        found: Iterable[Any] = (
+            reporting.roll_forward_money(**form.period())
+            if form.is_in_money
+            else [reporting.roll_forward(**form.period())]
+        )
+        return (self.row(_("All together"), each) for each in found)
 
-    def shown_rows(self, form: PeriodForm) -> Iterator[Row]:
-        return rows_of(form) if form.cleaned_data["by"] else iter([])
+    def rows(self, form: Any) -> Iterator[Row]:
+        return super().rows(form) if form.cleaned_data["by"] else self.totals(form)
+
+    def shown_rows(self, form: Any) -> Iterator[Row]:
+        return super().rows(form) if form.cleaned_data["by"] else iter([])
 
     def lines(self, form: Any) -> Iterator[list[Any]]:
         if not form.is_in_money:
             yield from super().lines(form)
             return
-        yield [self.grouping(form), _("Currency"), *COLUMNS.values()]
+        yield [self.grouping(form), _("Currency"), *self.headings()]
         for row in self.rows(form):
             yield [row.name, row.currency, *row.numbers]
-
-
-def totals(form: Any) -> Iterator[Row]:
-    """Yield what became of all credits; in money, for each currency."""
-    found: Iterable[RollForward[Any]]
-    if form.is_in_money:
-        found = reporting.roll_forward_money(**form.period())
-    else:
-        found = [reporting.roll_forward(**form.period())]
-    return (named(str(_("All together")), each) for each in found)
-
-
-def rows_of(form: Any) -> Iterator[Row]:
-    """Yield the rows for each of what the form asks for, read in chunks."""
-    found = _found(form)
-    while chunk := list(islice(found, CHUNK)):
-        yield from _named_rows(form.cleaned_data["by"], chunk)
-
-
-def _found(form: Any) -> Iterator[Any]:
-    by = Grouping(form.cleaned_data["by"])
-    if form.is_in_money:
-        return reporting.roll_forward_money(grouping=by, **form.period())
-    return reporting.roll_forward_by(by, **form.period())
-
-
-def _named_rows(by: str, found: Iterable[RollForward[Any]]) -> Iterator[Row]:
-    rows = list(found)
-    if by == Grouping.CODE.value:
-        codes = CreditCode.objects.in_bulk([each.key for each in rows])
-        for each in rows:
-            yield named(str(codes[each.key]), each, url=code_url(each.key))
-    elif by == Grouping.ORIGIN.value:
-        yield from (named(str(ORIGINS[each.key]), each) for each in rows)
-    else:
-        yield from (named(each.key or str(_("None given")), each) for each in rows)
-
-
-def named(name: str, found: RollForward[Any], *, url: str = "") -> Row:
-    numbers = tuple(getattr(found, column) for column in COLUMNS)
-    return Row(name, numbers, url, found.currency)

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, ClassVar
 
-from django import forms
-from django.db.models import Count, Sum
+from django.db.models import Count, F, Sum
 from django.utils.translation import gettext_lazy
 
 from ....credits.codes.refusals import Reason
 from ....credits.models import TurnedAway
-from ..widgets import PlainSelect
-from .periods import PeriodForm, PeriodReportView, Row
-from .usage import code_names, learner_names
+from .names import code_names, learner_names, listed_names
+from .periods import CHUNK, PeriodForm, PeriodReportView, grouping_field
 
-CHUNK = 1_000
-COLUMNS: dict[str, Any] = {
-    "total": gettext_lazy("Times"),
-    "learners": gettext_lazy("Learners"),
-}
 GROUPINGS: dict[str, Any] = {
     "reason": gettext_lazy("Reason"),
     "code": gettext_lazy("Credit code"),
@@ -39,47 +31,40 @@ REASONS: dict[str, Any] = {
 
 
 class TurnedAwayForm(PeriodForm):
-    by = forms.ChoiceField(
-        label=gettext_lazy("For each"), choices=GROUPINGS.items(), widget=PlainSelect
-    )
+    by = grouping_field(GROUPINGS)
 
 
 class TurnedAwayView(PeriodReportView):
     """Who could not use a code that is for them, by reason unless asked otherwise."""
 
-    template_name = "training_credits/dashboard_turned_away.html"
     form_class = TurnedAwayForm
     defaults: ClassVar[dict[str, str]] = {"by": "reason"}
+    heading = gettext_lazy("Turned away")
+    intro = gettext_lazy(
+        "Learners who typed a code that is for them and could not use it, or that pays"
+        " for nothing of what they want. Wrong codes, and codes for others, are not"
+        " counted."
+    )
+    nothing = gettext_lazy("Nobody was turned away.")
     file_name = "turned-away"
-    columns = COLUMNS
+    columns = {
+        "total": gettext_lazy("Times"),
+        "learners": gettext_lazy("Learners"),
+    }
+    groupings = GROUPINGS
+    namings = {
+        "reason": listed_names(REASONS),
+        "code": code_names,
+        "learner": learner_names,
+    }
 
-    def grouping(self, form: PeriodForm) -> str:
-        return str(GROUPINGS[form.cleaned_data["by"]])
-
-    def rows(self, form: PeriodForm) -> Iterator[Row]:
+    def found(self, form: Any) -> Iterator[Any]:
         asked = form.cleaned_data
-        by = asked["by"]
         days = (asked["first_day"], asked["last_day"])
-        real = TurnedAway.objects.filter(code__is_test=False, day__range=days)
-        counted = real.order_by().values(by)
+        real: Any = TurnedAway.objects.filter(code__is_test=False, day__range=days)
+        counted = real.order_by().values(key=F(asked["by"]))
         sums = counted.annotate(
             total=Sum("times"), learners=Count("learner", distinct=True)
         )
-        found = sums.order_by("-total", by).iterator(CHUNK)
-        while chunk := list(islice(found, CHUNK)):
-            keys = [row[by] for row in chunk]
-            names = NAMES[by](keys)
-            for row in chunk:
-                name, url = names.get(row[by]) or (str(row[by]), "")
-                yield Row(name, tuple(row[each] for each in COLUMNS), url)
-
-
-def reason_names(keys: list[Any]) -> dict[Any, tuple[str, str]]:
-    return {key: (str(REASONS[key]), "") for key in keys if key in REASONS}
-
-
-NAMES: dict[str, Any] = {
-    "reason": reason_names,
-    "code": code_names,
-    "learner": learner_names,
-}
+        named = sums.values_list("key", *self.columns, named=True)
+        return iter(named.order_by("-total", "key").iterator(CHUNK))

@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import (
     sensitive_post_parameters,
@@ -73,6 +74,7 @@ class CodeListView(CodesMixin, SearchedTableView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
+            heading=_("Credit codes"),
             may_create=CreateCodeView.is_open_to(self.request.user),
             may_import=ImportView.is_open_to(self.request.user),
             may_export=ExportCodesView.is_open_to(self.request.user),
@@ -137,6 +139,10 @@ class CreateCodeView(CodesMixin, FormView):  # type: ignore[type-arg]
     permission = "add_creditcode"
     form_class = NewCodeForm
     template_name = "training_credits/dashboard_code_create.html"
+    extra_context = {
+        "heading": gettext_lazy("Issue a code"),
+        "button": gettext_lazy("Issue the code"),
+    }
 
     def get_initial(self) -> dict[str, Any]:
         like = number_in(self.request.GET.get("like", ""))
@@ -178,6 +184,7 @@ class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
         latest = showing.entries_of(grants, before)[: MOST_SHOWN + 1]
         entries = [showing.entry_row(entry) for entry in latest]
         return super().get_context_data(
+            heading=str(code),
             balance=code.credits_left,
             condition=condition,
             badge=badge(condition),

@@ -61,6 +61,7 @@ class DeliveryListView(SearchedTableView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
+            heading=_("Access deliveries"),
             has_enrolment_backend=bool(settings.ENROLMENT_BACKEND),
             may_try=self.may_try() and self.pending().exists(),
             **kwargs,

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import prefetch_related_objects
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
 
 from ....conf import ORDER_CANCELLED, settings
 from ....credits.ledger import refunding
@@ -73,10 +74,12 @@ def question(request: Any, cancellations: list[Cancellation]) -> HttpResponse:
         for value in values
         if name not in NOT_POSTED_AGAIN
     ]
+    new_status = request.POST["new_status"].strip()
     context = {
+        "heading": _("Change the status to %(status)s?") % {"status": new_status},
         "cancellations": cancellations,
         "credits": sum(each.credits for each in cancellations),
-        "new_status": request.POST["new_status"].strip(),
+        "new_status": new_status,
         "posted": [*posted, (CONFIRMED, "yes")],
     }
     template = "training_credits/dashboard_cancel.html"

@@ -16,6 +16,7 @@ from oscar.views.decorators import check_permissions
 
 from ....conf import CREDITS_GIVEN_BACK, settings
 from ....credits.ledger.refunding import RefundRefusal
+from ....credits.wording import in_words
 from ....exceptions import IdempotencyKeyReused, RefundRefused
 from ....mixins import Extension
 from ...communication.mails import notice_about_order
@@ -119,7 +120,12 @@ class RefundActionsMixin(Extension):
         preview = preview_refund(chosen)
         if preview.refusals:
             return self.refuse(preview.refusals, chosen)
+        asked = {
+            "credits": in_words(preview.credits),
+            "number": self.object.number,
+        }
         context = {
+            "heading": _("Give %(credits)s of order #%(number)s back?") % asked,
             "order": self.object,
             "lines": preview.lines,
             "credits": preview.credits,
