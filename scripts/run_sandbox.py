@@ -64,6 +64,7 @@ def prepare() -> None:
     if has_pending_migrations():
         call_command("migrate", interactive=False)
     call_command("seed_sandbox")
+    call_command("seed_history")
 
 
 def has_pending_migrations() -> bool:
