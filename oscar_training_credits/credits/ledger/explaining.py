@@ -34,7 +34,7 @@ class Answer:
     refusal: str = ""
     """Why not, for staff; empty if the rule lets it pass."""
     told: str = ""
-    """What the learner reads instead, where that is less."""
+    """What the learner reads instead."""
 
     @property
     def passes(self) -> bool:
@@ -152,7 +152,7 @@ def _enough(training: TrainingProduct, settled: Quote) -> Answer:
     text = (
         public_text(shortage)
         if shortage
-        else _("Nothing, while a rule above refuses it.")
+        else _("It pays for nothing while a rule above refuses it.")
     )
     return Answer(question, text)
 
@@ -173,7 +173,16 @@ def _of_access(
     idle = found.waiting or buying_again.nothing_gained()
     if found.gain or has_ended:
         idle = ""
-    return [
-        Answer(_("It may be bought now, and again"), has_ended or found.refusal),
-        Answer(_("It adds to the learner's access"), idle),
-    ]
+    again = _("It may be bought now, and again")
+    if has_ended:
+        may_buy = Answer(again, has_ended)
+    else:
+        may_buy = _told(again, found.refusal, _("They bought it before."))
+    gains = _("It adds to the learner's access")
+    has_it = _("They have it for as long, or have ordered it.")
+    return [may_buy, _told(gains, idle, has_it)]
+
+
+def _told(question: str, told: str, for_staff: str) -> Answer:
+    """Return an answer whose text for the learner, empty if it passes, says “you”."""
+    return Answer(question, for_staff, told) if told else Answer(question)

@@ -23,6 +23,7 @@ from oscar.core.loading import get_class, get_model
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.codes import managing
+from oscar_training_credits.credits.terms import end_of
 from oscar_training_credits.exceptions import CreditCodeRefused
 
 Basket = get_model("basket", "Basket")
@@ -63,10 +64,11 @@ class History:
         users = get_user_model()._default_manager
         self.staff = users.get(email="staff@example.com")
         self.manager = users.get(email="manager@example.com")
-        self.people = {
-            company: [make_learner(name, company) for name in names.split(", ")]
-            for company, names in PEOPLE.items()
-        }
+        with self.ago(420):
+            self.people = {
+                company: [make_learner(name, company) for name in names.split(", ")]
+                for company, names in PEOPLE.items()
+            }
         products = Product.objects.filter(upc__in=COURSES)
         self.courses = {product.upc: product for product in products}
         self.wishes = {company: self.wishes_at(company) for company in PEOPLE}
@@ -88,6 +90,9 @@ class History:
     def ago(self, days: float) -> Iterator[datetime]:
         with time_machine.travel(self.today - timedelta(days=days), tick=True):
             yield timezone.now()
+
+    def end_of_day(self, days: int) -> datetime:
+        return end_of(timezone.localdate(self.today) + timedelta(days=days))
 
     def issue(self, label: str, credits: int, **terms: Any) -> Any:
         return api.issue_code(label=label, credits=credits, by=self.staff, **terms).code
@@ -130,7 +135,7 @@ class History:
                 text="HARBOUR-2025-IN",
                 holder=HARBOUR,
                 reference="HR/25",
-                expires_at=self.today - timedelta(days=58),
+                expires_at=self.end_of_day(-58),
                 paid=pounds("1200.00"),
             )
         with self.ago(210):
@@ -139,7 +144,7 @@ class History:
                 200,
                 holder=HARBOUR,
                 reference="HR/26",
-                expires_at=self.today + timedelta(days=24),
+                expires_at=self.end_of_day(24),
                 paid=pounds("1900.00"),
                 credits_per_learner=100,
             )
@@ -169,7 +174,7 @@ class History:
                 20,
                 origin="goodwill",
                 holder=LARKFIELD,
-                starts_at=self.today + timedelta(days=14),
+                starts_at=self.end_of_day(13),
                 note="For the course that was cancelled",
             )
 

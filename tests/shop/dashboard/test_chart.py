@@ -31,7 +31,7 @@ def test_the_line_goes_up_and_down_in_steps():
 
 
 @pytest.mark.parametrize(
-    ("most", "top"), [(0, 2), (1, 2), (3, 4), (5, 10), (11, 20), (1_000_000, 1_000_000)]
+    ("most", "top"), [(0, 2), (1, 2), (3, 4), (5, 6), (11, 20), (1_000_000, 1_000_000)]
 )
 def test_the_top_is_a_round_number(most, top):
     chart = chart_of([(START, most), (START + DAY, most)])

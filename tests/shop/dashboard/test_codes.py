@@ -197,6 +197,15 @@ def test_a_text_that_is_no_code_is_in_no_address_either(staff):
     assert "There is no code with this text." in text_of(staff.get(response.url))
 
 
+def test_filters_are_open_where_one_is_set(staff, code):
+    said = {
+        query: '<details class="mb-3" open>' in text_of(staff.get(LIST + query))
+        for query in ("", "?q=acme", "?state=active", "?under=x")
+    }
+
+    assert list(said.values()) == [False, False, True, True]
+
+
 def test_any_other_search_is_in_the_address(staff):
     response = staff.post(FIND, {"q": "ACME & co", "under": "5", "other": "x"})
 
@@ -950,6 +959,17 @@ def test_staff_read_why_it_does_not(staff, code, learner, course):
     assert "It does not work" in said
     assert "The shop sells it to this learner No" in said
     assert "The code is active No The code is not active. The learner reads: “" in said
+    assert "Credits that would be used" not in said
+
+
+def test_staff_read_in_their_own_words_that_it_would_add_nothing(staff, code, learner):
+    path = make_training("For ever", credits=20)
+    api.give_access(learner, path, reason="Goodwill")
+
+    said = explained(staff, code, path, learner.email)
+
+    assert "It does not work" in said
+    assert "They have it for as long, or have ordered it. The learner reads: “" in said
     assert "Credits that would be used" not in said
 
 

@@ -347,14 +347,16 @@ class PurgeView(ChangeCodeView):
             "%(n)d accesses that were bought with it end.",
             traces.accesses,
         )
-        return [
-            orders % {"n": traces.orders},
-            accesses % {"n": traces.accesses},
-            _(
-                "Then it is closed, and what is left on it lapses. The records stay,"
-                " and count in no report. This can't be undone."
-            ),
+        undone = [
+            text % {"n": number}
+            for text, number in [(orders, traces.orders), (accesses, traces.accesses)]
+            if number
         ]
+        closed = _(
+            "It is closed, and what is left on it lapses. The records stay, and count"
+            " in no report. This can't be undone."
+        )
+        return [*undone, closed]
 
     def act(self, form: ReasonForm) -> None:
         purging.purge(self.code, by=self.request.user, **form.record())

@@ -81,10 +81,10 @@ def _path(balances: Sequence[Balance], top: int) -> str:
 
 
 def round_up(most: int) -> int:
-    """Return the next 2, 4 or 10 times a power of ten, so that half of it is whole."""
+    """Return the next 2, 4, 6, 8 or 10 times a power of ten: half of it is whole."""
     power = 1
     while True:
-        for times in (2, 4, 10):
+        for times in (2, 4, 6, 8, 10):
             if times * power >= most:
                 return times * power
         power *= 10

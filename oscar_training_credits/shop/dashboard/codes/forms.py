@@ -89,7 +89,7 @@ class CodeSearchForm(forms.Form):
         empty_label=EVERY[1],
     )
     holder = forms.CharField(
-        label=gettext_lazy("Customer"), required=False, strip=True, max_length=200
+        label=gettext_lazy("Holder"), required=False, strip=True, max_length=200
     )
     test = forms.ChoiceField(
         label=gettext_lazy("Test codes"),
@@ -109,6 +109,11 @@ class CodeSearchForm(forms.Form):
         expiring.choices = [EVERY] + [(n, in_days % {"number": n}) for n in DAYS]
         content: Any = self.fields["content"]
         content.queryset = ranges()
+
+    @property
+    def is_filtered(self) -> bool:
+        """Tell whether more is asked for than a text."""
+        return any(self.data.get(name) for name in self.fields if name != "q")
 
     @sensitive_variables()
     def filtered(self, codes: CreditCodeQuerySet) -> CreditCodeQuerySet:

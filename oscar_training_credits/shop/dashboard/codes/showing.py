@@ -104,6 +104,10 @@ class UseRow:
     def kept(self) -> int:
         return self.credits - self.refunded
 
+    @property
+    def has_more_orders(self) -> bool:
+        return self.times > len(self.order_numbers)
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeRow:
@@ -133,7 +137,6 @@ def facts_of(code: CreditCode) -> list[tuple[str, str]]:
     if code.ends_access:
         ends = _("%(end)s; access bought with it ends then, too") % {"end": ends}
     facts = [
-        (_("Last four characters"), code.last_four),
         (_("Holder"), code.holder),
         (_("Managers"), ", ".join(map(_manager, _managers_of(code)))),
         (_("Reference"), code.reference),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ....conf import settings
 from ....converters import number_in
+from ....credits.models import Place
 from ....credits.patience import PatientMixin
 from ....mixins import Extension
 from ...order.mixins import OrderListMixin
@@ -118,11 +119,18 @@ class DashboardOrderMixin(ToldStatusMixin, RefundActionsMixin):
         context["may_view_access"] = may(self.request.user, "view_access")
         mine = own_lines(self.request.user, context["lines"])
         context["own_lines"] = mine
+        context["places"] = _places_of(mine) if settings.MOST_PLACES > 1 else None
         context["paid_statuses"] = settings.PAID_STATUSES
         context["credits_left"] = credits_left(mine)
         context["may_give_back"] = may_give_back(self.request.user)
         context["refund_statuses"] = sorted(statuses & set(settings.REFUND_STATUSES))
         return context
+
+
+def _places_of(lines: Any) -> dict[str, int]:
+    """Return how many places these lines bought that are left, and how many are had."""
+    kept = Place.objects.kept().filter(order_line__in=lines)
+    return kept.aggregate(bought=Count("pk"), claimed=Count("claimed_at"))
 
 
 def _say(request: Any, texts: list[str]) -> None:
