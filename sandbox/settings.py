@@ -172,6 +172,12 @@ match DATABASE["ENGINE"].rpartition(".")[2]:
 
             pymysql.install_as_MySQLdb()
 
+# Training credits. Many codes are issued by a worker where there is one: `make sandbox`
+# starts it. Otherwise the page of the progress does it.
+if os.environ.get("SANDBOX_WORKER"):
+    INSTALLED_APPS.append("django_tasks_db")
+    TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"  # as in Oscar's migrations
 
 LANGUAGE_CODE = "en-gb"

@@ -1,4 +1,7 @@
-"""Bring the sandbox's database up to date, serve it, then say where to look."""
+"""Bring the sandbox's database up to date, serve it, then say where to look.
+
+A worker beside the server issues and imports many codes.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 PORT = int(os.environ.setdefault("PORT", "8000"))
+PATIENCE = 5
+"""Seconds until a process that was asked to end is made to. No job is lost by that."""
+os.environ["SANDBOX_WORKER"] = "yes"
 
 
 def main() -> int:
@@ -27,11 +33,8 @@ def main() -> int:
     prepare()
     # So that a `kill` of this program ends the server as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server = subprocess.Popen(
-        [sys.executable, "sandbox/manage.py", "runserver", f"{HOST}:{PORT}"],
-        cwd=ROOT,
-        env={**os.environ, "DJANGO_RUNSERVER_HIDE_WARNING": "true"},
-    )
+    server = start("runserver", f"{HOST}:{PORT}")
+    worker = start("db_worker", "--no-reload", "--interval", "2", "--verbosity", "0")
     try:
         if answers(server):
             welcome()
@@ -39,8 +42,25 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        server.terminate()
-        server.wait()
+        end(server)
+        end(worker)
+
+
+def start(*command: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "sandbox/manage.py", *command],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_RUNSERVER_HIDE_WARNING": "true"},
+    )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def is_free(port: int) -> bool:
