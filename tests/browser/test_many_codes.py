@@ -6,12 +6,14 @@ import csv
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.codes import jobs
-from oscar_training_credits.credits.models import CreditCode
+from oscar_training_credits.credits.models import CodeJob, CreditCode
 from oscar_training_credits.shop.dashboard.codes import jobs as pages
 
+from ..support import workers
 from .test_codes import (  # noqa: F401
     CODES,
     assert_good,
@@ -83,3 +85,23 @@ def upload(page, text: str) -> None:
 @pytest.fixture
 def java_script_enabled(browser_context_args):  # noqa: F811
     return browser_context_args.get("java_script_enabled", True)
+
+
+def test_a_page_that_is_open_offers_to_go_on_once_the_worker_is_gone(page, settings):
+    settings.TASKS = workers.TASKS
+    page.goto(f"{CODES}many/")
+    page.get_by_label("How many codes").fill("20")
+    page.get_by_label("Label").fill("ACME, spring")
+    page.locator("#id_credits").fill("50")
+    page.get_by_role("button", name="Go on…").click()
+    page.get_by_role("button", name="Issue them").click()
+    page.get_by_text("It goes on if you leave this page.").wait_for()
+    workers.waiting.clear()
+
+    CodeJob.objects.update(active_at=timezone.now() - 2 * jobs.STALLED)
+    page.get_by_role("button", name="Go on").click()
+
+    page.get_by_text("It goes on if you leave this page.").wait_for()
+    assert workers.work() == 1
+    page.get_by_role("heading", name="The file with the codes").wait_for()
+    assert CreditCode.objects.count() == 20

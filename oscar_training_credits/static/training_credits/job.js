@@ -24,7 +24,8 @@
       if (!now) throw new Error("no job");
       const shown = document.getElementById("job");
       if (now.dataset.trainingJob !== shown.dataset.trainingJob) {
-        // All of the page is about it, and a screen reader begins anew.
+        // Done, stopped or stuck: all of the page is about it, and a screen reader begins
+        // anew.
         location.reload();
         return;
       }
