@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
-from oscar.core.loading import get_model
+from oscar.core.loading import get_class, get_model
+from oscar.views.decorators import check_permissions
 
 from ...conf import settings
 from ...credits.models import Place, TrainingProduct
@@ -41,14 +42,33 @@ def own_lines(user: Any, lines: Iterable[Any]) -> list[Any]:
     return [line for line in lines if line.partner_id in partners]
 
 
+def may_change_orders(user: Any) -> bool:
+    """Tell whether a user of the dashboard may change orders, by Oscar's permissions.
+
+    Oscar's page of an order is open to all who may view it, and changes its status.
+    """
+    Permission = get_class("dashboard.permissions", "DashboardPermission")
+    allowed = (
+        Permission.get("order", "view_order", "change_order"),
+        Permission.partner_dashboard_access,
+    )
+    return bool(check_permissions(user, allowed))
+
+
 def refusal_of_status(user: Any, lines: Iterable[Any], new_status: str) -> str:
     """Return why the user may not give lines this status; empty if they may.
 
-    A status that gives credits back ends what learners have of other partners, too.
+    It is about training alone. A status that gives credits back ends what learners
+    have of other partners, too.
     """
-    if new_status not in settings.REFUND_STATUSES:
+    gives_back = new_status in settings.REFUND_STATUSES
+    if not gives_back and new_status not in settings.PAID_STATUSES:
         return ""
     lines = list(lines)
+    if not may_change_orders(user) and any(map(_is_training, lines)):
+        return _("You may look at orders, but not change them.")
+    if not gives_back:
+        return ""
     mine = {line.pk for line in own_lines(user, lines)}
     others = [line for line in lines if line.pk not in mine and _is_training(line)]
     return refusal_of_lines(others)

@@ -19,9 +19,9 @@ from ...order.mixins import OrderListMixin
 from ...order.receivers import telling
 from ...order.settlements import JOINED, credits_left, settlement_of
 from ..mixins import may
-from ..partners import own_lines, refusal_of_status
+from ..partners import may_change_orders, own_lines, refusal_of_status
 from .cancelling import cancellation_of, must_ask, question
-from .refunds import RefundActionsMixin, may_give_back
+from .refunds import RefundActionsMixin
 
 
 class ToldStatusMixin(PatientMixin, Extension):
@@ -122,7 +122,7 @@ class DashboardOrderMixin(ToldStatusMixin, RefundActionsMixin):
         context["places"] = _places_of(mine) if settings.MOST_PLACES > 1 else None
         context["paid_statuses"] = settings.PAID_STATUSES
         context["credits_left"] = credits_left(mine)
-        context["may_give_back"] = may_give_back(self.request.user)
+        context["may_give_back"] = may_change_orders(self.request.user)
         context["refund_statuses"] = sorted(statuses & set(settings.REFUND_STATUSES))
         return context
 
