@@ -28,7 +28,7 @@ class TrainingCreditsConfig(AppConfig):
         from .shop.catalogue import history
         from .shop.customer import receivers as customer_receivers
         from .shop.order import receivers
-        from .signals import access_given
+        from .signals import access_ended, access_given
 
         got_request_exception.connect(
             error_reports.hide_codes, dispatch_uid="training_credits.error_reports"
@@ -40,6 +40,9 @@ class TrainingCreditsConfig(AppConfig):
         )
         access_given.connect(
             customer_receivers.access_given, dispatch_uid="training_credits.access"
+        )
+        access_ended.connect(
+            customer_receivers.access_ended, dispatch_uid="training_credits.place"
         )
         signals.order_placed.connect(
             receivers.order_placed, dispatch_uid="training_credits.order_placed"

@@ -8,7 +8,7 @@ turned off by the setting `TRAINING_CREDITS_MAILS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 from oscar.core.loading import get_class, get_model
 
-from ...conf import settings
+from ...conf import PLACE_TAKEN_BACK, settings
 from ...credits.wording import name_of
 
 Messages = dict[str, str]
@@ -68,6 +68,18 @@ def notice(event: str, *, name: str, address: str | None) -> str:
 
 def notice_about_order(event: str, order: Any) -> str:
     return notice(event, name=name_of(order.user), address=order.email)
+
+
+def notice_of_places(lines: Iterable[Any]) -> str:
+    """Return what staff are told of those who lose a place on these; empty for nobody.
+
+    Each of `lines` says how many of its places that were claimed go.
+    """
+    if not any(line.claimed_places for line in lines):
+        return ""
+    if PLACE_TAKEN_BACK not in settings.MAILS:
+        return _("Who loses a place gets no mail.")
+    return _("Who loses a place gets a mail about it, if their address is known.")
 
 
 def messages_of(event: str, context: dict[str, Any], dispatcher: Any) -> Messages:

@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
 
-from ...conf import ACCESS_GIVEN
+from ...conf import ACCESS_GIVEN, PLACE_TAKEN_BACK
 from ...credits.access.granting import lock_learners
 from ...credits.locking import for_update
 from ...credits.models import (
@@ -34,6 +35,25 @@ def access_given(sender: Any, *, access: Access, **kwargs: Any) -> None:
     given = access.changes.filter(kind=AccessChange.Kind.GIVEN)
     if given.filter(changed_by__isnull=False).exists():
         send_to_user(ACCESS_GIVEN, access.learner, partial(_context, access))
+
+
+def access_ended(sender: Any, *, access: Access, **kwargs: Any) -> None:
+    """Tell a learner by mail whose place was taken back with its order.
+
+    They did not buy it, so nothing else tells them. What staff end by hand is theirs
+    to tell.
+    """
+    if access.place and access.place.revoked_at:
+        context = partial(_place_context, access)
+        send_to_user(PLACE_TAKEN_BACK, access.learner, context)
+
+
+def _place_context(access: Access) -> dict[str, Any]:
+    return {
+        "access": access,
+        "title": access.training.product.get_title(),
+        "link": absolute(reverse("training_credits:my-training")),
+    }
 
 
 def _context(access: Access) -> dict[str, Any]:

@@ -176,6 +176,54 @@ def test_several_lines_are_one_mail(
     assert text.count("has ended.") == 2
 
 
+@pytest.mark.parametrize("do", [CANCEL, BACK], ids=["cancelled", "given back"])
+def test_who_loses_a_claimed_place_hears_of_it_once(
+    admin_client,
+    learner,
+    code,
+    training,
+    do,
+    django_capture_on_commit_callbacks,
+):
+    order = place_order(learner, (training.product, 3), text=TEXT)
+    first, second, _free = api.places_of(order)
+    api.claim_place(first, make_learner(email="ana@acme.example"))
+    api.claim_place(second, make_learner(email=""))
+    mail.outbox.clear()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        page = admin_client.post(address(order), do)
+        for _click in range(2):
+            admin_client.post(address(order), fields_of(page))
+
+    assert "2 learners lose access" in words(text_of(page))
+    assert "Who loses a place gets a mail about it" in words(text_of(page))
+    assert sorted(message.to[0] for message in mail.outbox) == [
+        "ana@acme.example",
+        "lee@acme.example",
+    ]
+    (told,) = [each for each in mail.outbox if each.to == ["ana@acme.example"]]
+    assert told.subject == "Your place on Tools & <Trade> was taken back"
+    assert reverse("training_credits:my-training") in told.body
+    assert "Tools &amp; &lt;Trade&gt;" in told.alternatives[0][0]
+    assert str(order.number) not in told.body
+
+
+def test_access_by_a_place_that_staff_end_sends_none(
+    learner, code, training, django_capture_on_commit_callbacks
+):
+    first, *_others = api.places_of(
+        place_order(learner, (training.product, 2), text=TEXT)
+    )
+    claimed = api.claim_place(first, make_learner(email="ana@acme.example"))
+    mail.outbox.clear()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        api.end_access(claimed, reason="Has left")
+
+    assert not mail.outbox
+
+
 def test_an_order_that_loses_nothing_sends_none(
     admin_client, learner, django_capture_on_commit_callbacks
 ):
@@ -197,10 +245,15 @@ def test_each_mail_can_be_turned_off(
     with django_capture_on_commit_callbacks(execute=True):
         given = give(admin_client, learner, make_training("Other"))
         back = give_back(admin_client, order)
+        several = place_order(learner, (make_training(credits=9).product, 2), text=TEXT)
+        api.claim_place(api.places_of(several)[0], make_learner())
+        mail.outbox.clear()
+        places_back = give_back(admin_client, several)
 
     assert not mail.outbox
-    for page in (given, back):
+    for page in (given, back, places_back):
         assert "No mail is sent about it." in words(text_of(page))
+    assert "Who loses a place gets no mail." in words(text_of(places_back))
 
 
 @pytest.mark.parametrize("chosen", [["ORDER_PLACED"], CREDITS_GIVEN_BACK, [[]]])

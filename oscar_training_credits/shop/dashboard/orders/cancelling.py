@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from ....conf import ORDER_CANCELLED, settings
 from ....credits.ledger import refunding
 from ....credits.ledger.refunding import Plan
-from ...communication.mails import notice_about_order
+from ...communication.mails import notice_about_order, notice_of_places
 from ...order import refunds
 from ...order.refund_preview import LineToRefund, line_to_refund
 from ...order.settlements import JOINED
@@ -33,6 +33,8 @@ class Cancellation:
     credits: int
     mail: str
     """Whether the customer is told by mail."""
+    places_mail: str
+    """Whether those are who lose a place; empty if nobody does."""
 
 
 def cancellation_of(order: Any, order_lines: Iterable[Any]) -> Cancellation:
@@ -46,6 +48,7 @@ def cancellation_of(order: Any, order_lines: Iterable[Any]) -> Cancellation:
         tuple(each for each in changes if each.is_change),
         plan.credits,
         notice_about_order(ORDER_CANCELLED, order),
+        notice_of_places(changes),
     )
 
 

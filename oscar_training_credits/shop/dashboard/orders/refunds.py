@@ -11,18 +11,17 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
-from oscar.core.loading import get_class, get_model
-from oscar.views.decorators import check_permissions
+from oscar.core.loading import get_model
 
 from ....conf import CREDITS_GIVEN_BACK, settings
 from ....credits.ledger.refunding import RefundRefusal
 from ....credits.wording import in_words
 from ....exceptions import IdempotencyKeyReused, RefundRefused
 from ....mixins import Extension
-from ...communication.mails import notice_about_order
+from ...communication.mails import notice_about_order, notice_of_places
 from ...order import refunds
 from ...order.refund_preview import preview_refund
-from ..partners import own_lines, refusal_of_lines
+from ..partners import may_change_orders, own_lines, refusal_of_lines
 
 
 class RefundActionsMixin(Extension):
@@ -108,7 +107,7 @@ class RefundActionsMixin(Extension):
             for line, quantity in chosen
             if line in mine and hasattr(line, "settled_line") and line.settled_line.left
         ]
-        if not left or not may_give_back(user):
+        if not left or not may_change_orders(user):
             return None
         if _says_refunded(self.request.POST.get("payment_event_type", "")):
             return self.ask_to_confirm(left)
@@ -131,6 +130,7 @@ class RefundActionsMixin(Extension):
             "credits": preview.credits,
             "key": uuid4().hex,
             "mail": notice_about_order(CREDITS_GIVEN_BACK, self.object),
+            "places_mail": notice_of_places(preview.lines),
         }
         template = "training_credits/dashboard_refund.html"
         return TemplateResponse(self.request, template, context)
@@ -146,26 +146,13 @@ class RefundActionsMixin(Extension):
         return self.reload_page(error=" ".join(texts))
 
 
-def may_give_back(user: Any) -> bool:
-    """Tell whether a user of the dashboard may change orders, by Oscar's permissions.
-
-    Oscar's page of an order is open to all who may view it.
-    """
-    Permission = get_class("dashboard.permissions", "DashboardPermission")
-    allowed = (
-        Permission.get("order", "view_order", "change_order"),
-        Permission.partner_dashboard_access,
-    )
-    return bool(check_permissions(user, allowed))
-
-
 def refuse_unpermitted(user: Any) -> None:
     """Leave orders as they are for users who may only view them.
 
     Raises:
         PermissionDenied: the user may not change orders.
     """
-    if not may_give_back(user):
+    if not may_change_orders(user):
         raise PermissionDenied
 
 
