@@ -556,6 +556,20 @@ def test_without_a_backend_the_page_says_so(staff, failed, settings):
     assert "no enrolment backend" in said
 
 
+def test_the_order_page_leads_to_who_claimed_its_places(learner, course):
+    staff = client_of("view_order", "view_access")
+    order = place_order(learner, (course.product, 3))
+    first, *_others = api.places_of(order)
+    api.claim_place(first, make_learner(first_name="Ana", last_name="Roe"))
+
+    page = text_of(staff.get(reverse("dashboard:order-detail", args=[order.number])))
+
+    assert "1 of 3 places of Django Foundations were claimed" in page
+    link = f"{LIST}?order={order.number}"
+    assert f'href="{link}"' in page
+    assert "Ana Roe" in text_of(staff.get(link))
+
+
 # Who may
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -90,7 +90,9 @@ class DashboardOrderMixin(ToldStatusMixin, RefundActionsMixin):
     def get_order_lines(self) -> QuerySet[Any]:
         """Join what the page shows of each line; Oscar reads each product by itself."""
         lines: QuerySet[Any] = super().get_order_lines()
-        return lines.select_related("product", *JOINED)
+        return lines.select_related("product", *JOINED).annotate(
+            places_bought=_places("pk"), places_claimed=_places("claimed_at")
+        )
 
     def change_line_statuses(
         self, request: Any, order: Any, lines: Any, *args: Any, **kwargs: Any
@@ -119,7 +121,6 @@ class DashboardOrderMixin(ToldStatusMixin, RefundActionsMixin):
         context["may_view_access"] = may(self.request.user, "view_access")
         mine = own_lines(self.request.user, context["lines"])
         context["own_lines"] = mine
-        context["places"] = _places_of(mine) if settings.MOST_PLACES > 1 else None
         context["paid_statuses"] = settings.PAID_STATUSES
         context["credits_left"] = credits_left(mine)
         context["may_give_back"] = may_change_orders(self.request.user)
@@ -127,10 +128,11 @@ class DashboardOrderMixin(ToldStatusMixin, RefundActionsMixin):
         return context
 
 
-def _places_of(lines: Any) -> dict[str, int]:
-    """Return how many places these lines bought that are left, and how many are had."""
-    kept = Place.objects.kept().filter(order_line__in=lines)
-    return kept.aggregate(bought=Count("pk"), claimed=Count("claimed_at"))
+def _places(counted: str) -> Subquery:
+    """Return the number of places of a line that have this, of those that are left."""
+    kept = Place.objects.kept().filter(order_line=OuterRef("pk"))
+    by_line = kept.order_by().values("order_line")
+    return Subquery(by_line.annotate(number=Count(counted)).values("number"))
 
 
 def _say(request: Any, texts: list[str]) -> None:
