@@ -371,7 +371,9 @@ def test_a_worker_that_was_killed_is_replaced_by_staff(
     assert not workers.waiting
 
     with time_machine.travel(timezone.now() + timedelta(minutes=1)):
-        assert "Nothing has been done since" in text_of(staff.get(page_of(job)))
+        page = words(text_of(staff.get(page_of(job))))
+        assert "Begun, but nobody works on it" in page
+        assert "Nothing has been done since" in page
         with django_capture_on_commit_callbacks(execute=True):
             do(staff, job, "go-on")
         assert workers.work() == 1
