@@ -30,6 +30,7 @@ PAGES = ["basket", "index", "shipping-method", "payment-details", "preview"]
 TEN_BOOKS = [f"{page}, 10 books" for page in [*PAGES, "placing"]]
 SPARED = {1: 0, 10: 9}
 """Oscar reads the stock of each line; with the package that is one query for all."""
+PURCHASE = 58
 AFTERWARDS = ["thank-you", "orders", "order"]
 
 
@@ -263,3 +264,17 @@ def test_no_query_tells_that_a_stranger_may_not_see(course):
         api.has_access(stranger, training)
 
     assert len(captured) == 0
+
+
+def test_a_purchase_in_place_takes_few_queries(course):
+    make_code(100, text="ACME-TEAM")
+    for buyer in (Buyer(course), Buyer(course)):
+        buyer.box("ACME-TEAM")
+        page = buyer.page()
+        # Of the first one, that fills caches, nothing is counted.
+        with CaptureQueriesContext(connection) as captured:
+            buyer.confirm(page)
+
+    own = [query for query in captured if "SAVEPOINT" not in query["sql"]]
+    buyer.order()
+    assert len(own) <= PURCHASE - (3 if postgresql.is_used() else 0)

@@ -9,7 +9,7 @@ ORM's way, for the other databases; what is decided under the lock is the same t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.db import connections, router
@@ -98,14 +98,8 @@ def redeem_credits(
         NotEnoughCredits: a grant holds fewer; the caller's transaction is to be
             rolled back.
     """
-    fields = [each for each in Redemption._meta.concrete_fields if not each.primary_key]
-    sql = TAKE.format(
-        **TABLES,
-        columns=", ".join(str(field.column) for field in fields),
-        redemptions=_rows(len(redemptions), ["%s"] * len(fields)),
-        wanted=_rows(len(parts), ["%s::bigint", "%s::integer"]),
-    )
-    values = [getattr(each, field.attname) for each in redemptions for field in fields]
+    sql, names = _taking(len(redemptions), len(parts))
+    values = [getattr(each, name) for each in redemptions for name in names]
     wanted = [value for grant, part in parts.items() for value in (grant.pk, part)]
     alias = _alias()
     with connections[alias].cursor() as cursor:
@@ -140,6 +134,19 @@ def _locking() -> tuple[str, list[str], list[str]]:
         grants=", ".join(f"grants.{field.column}" for field in grants),
     )
     return sql, [each.attname for each in codes], [each.attname for each in grants]
+
+
+@lru_cache
+def _taking(redemptions: int, grants: int) -> tuple[str, list[str]]:
+    """Return the statement, and the names of a redemption's columns."""
+    fields = [each for each in Redemption._meta.concrete_fields if not each.primary_key]
+    sql = TAKE.format(
+        **TABLES,
+        columns=", ".join(str(field.column) for field in fields),
+        redemptions=_rows(redemptions, ["%s"] * len(fields)),
+        wanted=_rows(grants, ["%s::bigint", "%s::integer"]),
+    )
+    return sql, [field.attname for field in fields]
 
 
 def _keep_grants(code: CreditCode, grants: list[CreditGrant]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 
 from ..codes.refusals import Reason, Refusal
 from ..codes.rules import (
@@ -191,16 +192,15 @@ class _Purse:
     ) -> None:
         product_ids = frozenset(item.product_id for item in items)
         purchase = replace(purchase, product_ids=product_ids)
-        self.at = purchase.at
         self.refusals = {code: first_refusal(code, purchase) for code in codes}
         usable = [code for code, refusal in self.refusals.items() if not refusal]
         self.payable = {code.pk: payable_products(code, product_ids) for code in usable}
-        self.grants = sorted(
-            (grant for code in usable for grant in spendable(code, self.at)),
-            key=spend_order,
-        )
+        grants = {code: spendable(code, purchase.at) for code in usable}
+        self.grants = sorted(chain.from_iterable(grants.values()), key=spend_order)
         self.left = {grant.pk: grant.remaining for grant in self.grants}
-        self.available = {code.pk: self._available(code, purchase) for code in usable}
+        self.available = {
+            code.pk: _available(code, grants[code], purchase) for code in usable
+        }
         self.allowed = dict(self.available)
 
     def draw(self, item: Item) -> list[Take]:
@@ -226,16 +226,19 @@ class _Purse:
             self._of_code(code, refusal) for code, refusal in self.refusals.items()
         )
 
-    def _available(self, code: CreditCode, purchase: Purchase) -> int:
-        held = sum(grant.remaining for grant in spendable(code, self.at))
-        cap = credits_left(code, purchase)
-        return held if cap is None else min(held, cap)
-
     def _of_code(self, code: CreditCode, refusal: Refusal | None) -> CodeQuote:
         if refusal:
             return CodeQuote(code, available=0, taken=0, refusal=refusal)
         available, left = self.available[code.pk], self.allowed[code.pk]
         return CodeQuote(code, available=available, taken=available - left)
+
+
+def _available(
+    code: CreditCode, grants: Iterable[CreditGrant], purchase: Purchase
+) -> int:
+    held = sum(grant.remaining for grant in grants)
+    cap = credits_left(code, purchase)
+    return held if cap is None else min(held, cap)
 
 
 def spendable(code: CreditCode, at: datetime) -> list[CreditGrant]:

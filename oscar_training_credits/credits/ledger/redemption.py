@@ -59,12 +59,14 @@ ON_BASKET, HELD, TRIED = "on basket", "held", "tried"
 
 # Not by the ORM, which takes three times as long to build it as a database to answer.
 AT_STAKE = f"""
-    SELECT %s, code_id, id FROM {AppliedCode._meta.db_table} WHERE basket_id = %s
+    SELECT '{ON_BASKET}', code_id, id FROM {AppliedCode._meta.db_table}
+    WHERE basket_id = %s
     UNION ALL
-    SELECT %s, code_id, id FROM {Redemption._meta.db_table}
-    WHERE basket_id = %s AND state = %s
+    SELECT '{HELD}', code_id, id FROM {Redemption._meta.db_table}
+    WHERE basket_id = %s AND state = '{Redemption.State.HELD.value}'
     UNION ALL
-    SELECT %s, code_id, attempt FROM {Redemption._meta.db_table} WHERE order_number = %s
+    SELECT '{TRIED}', code_id, attempt FROM {Redemption._meta.db_table}
+    WHERE order_number = %s
 """  # noqa: S608
 
 
@@ -135,10 +137,9 @@ def _codes_at_stake(
     Those on it, in the order applied; those held for it, with their redemptions; and
     those that its order was tried with before, with the attempt.
     """
-    values = [ON_BASKET, basket.pk, HELD, basket.pk, Redemption.State.HELD]
     found: dict[str, list[tuple[int, int]]] = defaultdict(list)
     with connections[router.db_for_write(Redemption)].cursor() as cursor:
-        cursor.execute(AT_STAKE, [*values, TRIED, order_number])
+        cursor.execute(AT_STAKE, [basket.pk, basket.pk, order_number])
         for kind, code_id, number in cursor.fetchall():
             found[kind].append((code_id, number))
     for pairs in found.values():

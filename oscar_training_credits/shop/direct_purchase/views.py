@@ -38,7 +38,7 @@ class DirectPurchaseView(LoginRequiredMixin, ReturningView):
         return links.get(self.training.pk) or reverse("training_credits:my-training")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        trainings = TrainingProduct.objects.select_related("product")
+        trainings = TrainingProduct.objects.select_related("product__product_class")
         self.training = get_object_or_404(trainings, pk=kwargs.pop("training_id"))
         return super().dispatch(request, *args, **kwargs)
 

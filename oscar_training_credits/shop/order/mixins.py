@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 
 from ...credits.models import Redemption
-from .settlements import forget_lines, has_read_lines, read_lines
+from .settlements import has_read_lines, shared_reading
 
 
 class OrderListMixin:
@@ -25,15 +25,12 @@ class OrderDispatcherMixin:
     def send_order_placed_email_for_user(
         self, order: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        """Let both bodies of the mail share one reading of the order's lines."""
+        """Let both bodies of the mail share one reading of the order's training."""
         send = super().send_order_placed_email_for_user  # type: ignore[misc]
         if has_read_lines(order):
             return send(order, *args, **kwargs)
-        read_lines(order)
-        try:
+        with shared_reading(order):
             return send(order, *args, **kwargs)
-        finally:
-            forget_lines(order)
 
 
 def credits_paid(*, by: OuterRef | None = None) -> Subquery:

@@ -6,7 +6,8 @@ show an order read anyway.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -31,6 +32,7 @@ from .. import totals
 from ..catalogue.content_links import content_links
 from ..payment.sources import source_reference
 
+SHARED = "_training_contents"
 JOINED = ("settled_line", "training_access__training__product", "training_due")
 
 
@@ -172,6 +174,13 @@ def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:
     named last. With a `domain` the links are absolute, and those of places lead to the
     order, where they are handed out.
     """
+    read: dict[str, list[OrderContent]] = getattr(order, SHARED, {})
+    if domain not in read:
+        read[domain] = _contents_of(order, domain)
+    return read[domain]
+
+
+def _contents_of(order: Any, domain: str) -> list[OrderContent]:
     lines = lines_of(order)
     prefetch_related_objects(lines, *JOINED[1:])
     base = f"{django_settings.OSCAR_URL_SCHEMA}://{domain}" if domain else ""
@@ -225,6 +234,18 @@ def lines_of(order: Any) -> list[Any]:
     """Return the lines of `order`, with their credits and access: one query at most."""
     read_lines(order)
     return list(order.lines.all())
+
+
+@contextmanager
+def shared_reading(order: Any) -> Iterator[None]:
+    """Let all that is written about `order` in here share one reading of its lines."""
+    read_lines(order)
+    setattr(order, SHARED, {})
+    try:
+        yield
+    finally:
+        delattr(order, SHARED)
+        forget_lines(order)
 
 
 def read_lines(order: Any) -> None:
