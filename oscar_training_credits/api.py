@@ -35,6 +35,7 @@ from .credits.codes.rules import Purchase, first_refusal
 from .credits.codes.throttling import Requester
 from .credits.ledger.adjusting import adjust_credits, close_code
 from .credits.ledger.auditing import Finding, lapsed_holds
+from .credits.ledger.cutting import ChildTerms, cut_code, take_back
 from .credits.ledger.extending import (
     Extension,
     ExtensionObstacle,
@@ -44,7 +45,7 @@ from .credits.ledger.extending import (
 )
 from .credits.ledger.forecast import Forecast, forecasts
 from .credits.ledger.quoting import Quote
-from .credits.ledger.redemption import release_expired
+from .credits.ledger.redemption import release_expired, return_ended
 from .credits.ledger.refunding import Outcome, RefundReason, RefundRefusal
 from .credits.ledger.reporting import (
     Grouping,
@@ -94,6 +95,7 @@ __all__ = [
     "AccessEvent",
     "AccessStatus",
     "BaseReason",
+    "ChildTerms",
     "ClaimReason",
     "CodeChange",
     "CodeCredits",
@@ -143,6 +145,7 @@ __all__ = [
     "close_code",
     "condition_of",
     "credits_of",
+    "cut_code",
     "deliver_due",
     "end_access",
     "extend_access",
@@ -176,6 +179,7 @@ __all__ = [
     "renew_place",
     "requester_of",
     "resolve_lost_payments",
+    "return_ended",
     "roll_forward",
     "roll_forward_by",
     "roll_forward_money",
@@ -184,6 +188,7 @@ __all__ = [
     "sell_as_training",
     "sell_no_longer_as_training",
     "set_state",
+    "take_back",
     "training_of",
     "use_of_credits",
 ]

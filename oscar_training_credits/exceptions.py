@@ -30,6 +30,18 @@ class CodeClosed(TrainingCreditsError):
     """A code is closed for good, and takes no change of this kind."""
 
 
+class NotCut(TrainingCreditsError, ValueError):
+    """Credits can't be moved from this code to a child code of it, or back."""
+
+
+class WiderThanParent(TrainingCreditsError, ValueError):
+    """A child code would allow what its parent does not; `field` says in what."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"The child code would be wider than its parent: {field}.")
+        self.field = field
+
+
 class NotMailed(TrainingCreditsError):
     """The mail server did not take a mail that the caller wants to know of."""
 

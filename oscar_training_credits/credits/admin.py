@@ -412,6 +412,11 @@ class CreditCodeAdmin(CodeSearchMixin, PatientAdminMixin, ListedAdmin):
             return ["learners"]
         return []
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # A child code is not wider than its parent: the dashboard says where it would.
+        own = [*WHEN, *CONTENT, *AUDIENCE, *LIMITS] if obj and obj.parent_id else []
+        return [*self.readonly_fields, *own]
+
     def get_inline_instances(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_inline_instances(request, obj) if obj else []
 

@@ -25,6 +25,7 @@ from oscar_training_credits.credits.admin import CreditCodeAdmin
 from oscar_training_credits.credits.codes import code_text
 from oscar_training_credits.credits.codes.issuing import add_grant, set_state
 from oscar_training_credits.credits.ledger.adjusting import close_code
+from oscar_training_credits.credits.ledger.cutting import cut_code
 from oscar_training_credits.credits.models import (
     Access,
     AccessChange,
@@ -810,6 +811,18 @@ def test_a_second_save_shows_the_first_code(admin, chosen):
     assert CreditCode.objects.get() == first["code"] == second["code"]
     assert first["text"] == second["text"]
     assert first["code"].balance() == 50
+
+
+def test_a_child_code_is_not_made_wider_in_the_admin(admin):
+    parent = make_code(50, credits_per_learner=5, email_domains=["acme.example"])
+    child = cut_code(parent, 10, label="Child").code
+
+    response = edit(admin, child, label="Renamed", credits_per_learner=50)
+
+    assert response.status_code == 302
+    child.refresh_from_db()
+    assert (child.label, child.credits_per_learner) == ("Renamed", 5)
+    assert (child.email_domains, child.named_only) == ("acme.example", True)
 
 
 def test_a_page_that_was_used_issues_no_other_code(admin):

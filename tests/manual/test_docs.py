@@ -18,6 +18,7 @@ from oscar_training_credits.conf import PREFIX, Settings
 from oscar_training_credits.credits import terms as terms_of_training
 from oscar_training_credits.credits.codes import history, issuing
 from oscar_training_credits.credits.codes.refusals import Reason
+from oscar_training_credits.credits.ledger import cutting
 from oscar_training_credits.rest import loading as rest
 from oscar_training_credits.shop.loading import MIXINS
 from oscar_training_credits.templatetags.training_credits import register
@@ -46,7 +47,12 @@ COMMANDS = sorted(
 )
 KEYWORDS = {
     f"Unpack[{each.__name__}]": list(each.__annotations__)
-    for each in (history.Record, issuing.Restrictions, terms_of_training.TermsGiven)
+    for each in (
+        cutting.ChildTerms,
+        history.Record,
+        issuing.Restrictions,
+        terms_of_training.TermsGiven,
+    )
 }
 KEPT_OUT = ["/ho" + "me/", "/ro" + "ot/", "/Us" + "ers/", "files.python" + "hosted"]
 

@@ -19,6 +19,7 @@ class Code:
     label: str
     enabled: bool = True
     closed: bool = False
+    parent: Code | None = None
     grants: list[Grant] = field(default_factory=list)
 
     @property
@@ -47,6 +48,15 @@ class Grant:
     credits: int
     left: int
     expires_at: datetime | None
+    source: Grant | None = None
+    """The grant of the parent that its credits were moved from."""
+
+    @property
+    def has_way_back(self) -> bool:
+        source = self.source
+        if source is None or source.code.closed:
+            return False
+        return not (self.has_ended or source.has_ended)
 
     @property
     def has_ended(self) -> bool:
@@ -169,6 +179,47 @@ class Books:
             grant.left -= part
             credits -= part
 
+    def parts_back(self, child: Code) -> list[tuple[Grant, int]]:
+        """Return what of a child code can go back, the last to expire first."""
+
+        def end(grant: Grant) -> tuple[Any, ...]:
+            ends = grant.expires_at
+            return not ends, ends.timestamp() if ends else 0, grant.pk
+
+        grants = sorted(child.grants, key=end, reverse=True)
+        return [
+            (grant, grant.left) for grant in grants if grant.left and grant.has_way_back
+        ]
+
+    def send_back(self, child: Code, credits: int | None = None) -> int:
+        """Send so many credits, or all that can, back to their grants."""
+        sent = 0
+        for grant, left in self.parts_back(child):
+            part = left if credits is None else min(left, credits - sent)
+            assert grant.source
+            grant.left -= part
+            grant.source.left += part
+            sent += part
+        return sent
+
+    def return_ended(self, children: Iterable[Code]) -> int:
+        """Send back, or let lapse, what is unused on closed children; how many had."""
+        returned = 0
+        for child in children:
+            if child.closed and any(map(is_moved, child.spendable)):
+                self.release_lapsed([child])
+                self.send_back(child)
+                for grant in filter(is_moved, child.spendable):
+                    grant.left = 0
+                returned += 1
+        return returned
+
+    def recover(self, codes: list[Code]) -> bool:
+        """Give back what lapsed holds, and children at an end, have kept."""
+        released = self.release_lapsed(codes)
+        children = [code for code in self.codes if code.parent in codes]
+        return bool(self.return_ended(children)) or released
+
     def forget(self, code: Code) -> None:
         """Let no basket that is not ordered have this code applied any more."""
         for visit in self.visits:
@@ -181,7 +232,7 @@ class Books:
             return visit.takes
         takes = draw(visit)
         lacking = len({take.line for take in takes}) < len(visit.lines)
-        if lacking and self.release_lapsed(visit.codes):
+        if lacking and self.recover(visit.codes):
             takes = draw(visit)
         return takes
 
@@ -199,6 +250,10 @@ class Books:
             grant.left = left
         for visit, takes, lapsed, broken in holds:
             visit.takes, visit.lapsed, visit.broken = takes, lapsed, broken
+
+
+def is_moved(grant: Grant) -> bool:
+    return grant.source is not None
 
 
 def draw(visit: Visit) -> list[Take]:

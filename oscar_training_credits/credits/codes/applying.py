@@ -87,8 +87,9 @@ def read_code(
             raise CreditCodeRefused(unknown(text))
         refusal = first_refusal(code, purchase)
         if refusal and refusal.reason in (Reason.SPENT, Reason.EXPIRED):
-            # Credits held for a payment that never ended are there again.
-            redemption.release_lapsed([code.pk], at=purchase.at)
+            # Credits held for a payment that never ended are there again, and those
+            # that a child code had until it ended.
+            redemption.recover([code.pk], at=purchase.at)
             refusal = first_refusal(code, purchase)
         if refusal and is_mistyped_miss(refusal, text):
             raise CreditCodeRefused(unknown(text))

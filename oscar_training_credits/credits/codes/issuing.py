@@ -19,7 +19,7 @@ from ..isolation import own_transaction
 from ..ledger import entries
 from ..models import AppliedCode, CodeChange, CreditCode, CreditGrant
 from ..terms import MOST_GRANTED, Paid, paid_columns, refuse_far_away
-from . import bulk, code_text, history
+from . import bulk, code_text, history, narrowing
 from .ends import reinstating
 from .history import Record
 
@@ -102,9 +102,7 @@ def issue_code(
     if earlier := issued_before(idempotency_key, text=text, credits=credits):
         return earlier
     chosen, text = text, text or new_text()
-    audience = _Audience.of(restrictions)
-    limits = _columns(restrictions, audience)
-    code = _new_code(
+    draft = Draft.of(
         text,
         label=label,
         reference=reference,
@@ -114,12 +112,10 @@ def issue_code(
         expires_at=expires_at,
         content=content,
         created_by=by,
-        **limits,
+        **restrictions,
     )
-    if code_text.find(text):
-        raise CodeTaken("There is a code with this text already.")
     grant = _new_grant(
-        code,
+        draft.code,
         credits,
         origin=origin,
         note=note,
@@ -130,18 +126,62 @@ def issue_code(
     # No decorator: its frame would show the text in an error report.
     with transaction.atomic():
         try:
-            with transaction.atomic():
-                code.save(force_insert=True)
-                issued = CodeChange.Kind.ISSUED
-                change = history.keep(code, issued, record, credits=credits)
-        except IntegrityError as error:
+            change = draft.save(record, credits=credits)
+        except CodeTaken:
             # Somebody has issued it at the same moment: perhaps the same click.
             if earlier := issued_before(idempotency_key, text=chosen, credits=credits):
                 return earlier
-            raise CodeTaken("There is a code with this text already.") from error
-        audience.put_on([code])
+            raise
         entries.grant_credits(grant, change)
-    return IssuedCode(code, text)
+    return IssuedCode(draft.code, text)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Draft:
+    """A new code that is not saved yet, and whom it is for."""
+
+    code: CreditCode
+    audience: _Audience
+
+    @classmethod
+    @sensitive_variables("text")
+    def of(cls, text: str, **terms: Any) -> Draft:
+        """Read terms as `issue_code` takes them.
+
+        Raises:
+            CodeTaken: there is a code with this text, in any spelling.
+            ValueError: as `issue_code`.
+        """
+        restrictions = cast("Restrictions", terms)
+        audience = _Audience.of(restrictions)
+        code = _new_code(text, **_columns(restrictions, audience))
+        if code_text.find(text):
+            raise CodeTaken("There is a code with this text already.")
+        return cls(code, audience)
+
+    def save(
+        self,
+        record: Record,
+        *,
+        credits: int,
+        details: Iterable[history.Difference] = (),
+    ) -> CodeChange:
+        """Save it, and keep on record that it was issued, in a transaction.
+
+        Raises:
+            CodeTaken: there is one with its text by now, or for this key.
+        """
+        issued = CodeChange.Kind.ISSUED
+        try:
+            with transaction.atomic():
+                self.code.save(force_insert=True)
+                change = history.keep(
+                    self.code, issued, record, credits=credits, details=details
+                )
+        except IntegrityError as error:
+            raise CodeTaken("There is a code with this text already.") from error
+        self.audience.put_on([self.code])
+        return change
 
 
 @sensitive_variables("text")
@@ -405,6 +445,9 @@ def edit_code(
 
     `learners` and `groups` are lists. Whom a code is for can be named only: once it
     names somebody, and until `named_only` is set to False with nobody named.
+
+    Raises:
+        WiderThanParent: a child code would allow what its parent does not.
     """
     rows = {name: values[name] for name in ("learners", "groups") if name in values}
     columns = {name: value for name, value in values.items() if name not in rows}
@@ -422,6 +465,7 @@ def edit_code(
                 locked.save(update_fields=list(columns))
         if columns.get("named_only") is False:
             open_to_everybody(locked)
+        narrowing.refuse_wider(locked, values)
         history.keep_edit(locked, before, {"by": by})
 
 

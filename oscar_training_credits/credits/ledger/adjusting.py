@@ -16,7 +16,7 @@ from ..codes import history
 from ..codes.issuing import put_credits
 from ..isolation import own_transaction
 from ..models import CodeChange, CreditCode, CreditGrant, LedgerEntry
-from . import entries
+from . import entries, moving
 from .quoting import spend_order, spendable
 from .redemption import lock_codes, release_lapsed
 
@@ -67,14 +67,18 @@ def adjust_credits(
 
 
 @own_transaction()
-def close_code(code: CreditCode, **record: Unpack[Record]) -> CodeChange | None:
+def close_code(
+    code: CreditCode, *, take_back: bool = False, **record: Unpack[Record]
+) -> CodeChange | None:
     """Close a code for good: what is left on it lapses.
 
+    Of a child code, what can go back to its parent does. With `take_back`, what is
+    unused on child codes comes back first, and lapses as well; otherwise they keep it.
     What is held for a payment under way stays held, and orders stay. If held or
     refunded credits come back to it later, closing it again lets them lapse. Returns
     what was done, or None where nothing was left to do.
     """
-    locked = _locked(code)
+    locked = _without_others(code, take_back, record)
     was_closed = locked.state == CreditCode.State.CLOSED
     left = [grant for grant in locked.grants.all() if grant.remaining]
     code.state = CreditCode.State.CLOSED
@@ -89,6 +93,27 @@ def close_code(code: CreditCode, **record: Unpack[Record]) -> CodeChange | None:
             grant, grant.remaining, change=change, kind=LedgerEntry.Kind.LAPSE
         )
     return change
+
+
+def _without_others(code: CreditCode, take_back: bool, record: Record) -> CreditCode:
+    """Return a code, locked, after credits went to its parent or came from children.
+
+    All of them are locked, in the order of their keys, before anything moves.
+    """
+    related = [code.parent_id] if code.parent_id else []
+    # First what new children wait for; it comes before them by its key.
+    lock_codes([*related, code.pk])
+    children = list(code.children.values_list("pk", flat=True)) if take_back else []
+    at = timezone.now()
+    quietly: Record = {**record, "idempotency_key": None}
+    codes = {each.pk: each for each in lock_codes([*related, code.pk, *children])}
+    if release_lapsed(codes, at=at):
+        codes = {each.pk: each for each in lock_codes(codes)}
+    for pk in [code.pk, *children] if related or children else []:
+        if codes[pk].parent_id in codes:
+            moving.settle(codes[pk], codes.values(), at, quietly)
+    (locked,) = lock_codes([code.pk])
+    return locked
 
 
 @own_transaction()

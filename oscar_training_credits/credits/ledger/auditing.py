@@ -167,6 +167,8 @@ def grants_hold_their_entries() -> Rows:
 )
 def grants_open_with_their_credits() -> Rows:
     opening = Q(entries__kind=Kind.GRANT)
+    # A part that was moved to a child code begins with that.
+    moved = Q(source__isnull=False, entries__kind=Kind.MOVE, entries__credits__gt=0)
     renewing = RefundLine.objects.filter(grant=OuterRef("pk")).exclude(
         redemption_line__grant=OuterRef("pk")
     )
@@ -175,7 +177,7 @@ def grants_open_with_their_credits() -> Rows:
     renewed = Case(When(refunded, then=_sum(renewing, "credits")), default=0)
     rows = CreditGrant.objects.values("pk", "credits").annotate(
         openings=Count("entries", filter=opening),
-        opened=Coalesce(Sum("entries__credits", filter=opening), 0) + renewed,
+        opened=Coalesce(Sum("entries__credits", filter=opening | moved), 0) + renewed,
     )
     return rows.exclude(openings__lte=1, opened=F("credits"))
 
@@ -211,6 +213,7 @@ def entries_are_of_their_kind() -> Rows:
     sound = (
         (neither & Q(kind=Kind.GRANT, credits__gt=0))
         | (neither & changed & Q(kind__in=WITHDRAWN, credits__lt=0))
+        | (neither & changed & Q(kind=Kind.MOVE))
         | (no_refund & ~changed & Q(kind__in=TAKEN, credits__lt=0))
         | (no_refund & ~changed & Q(kind=Kind.RELEASE, credits__gt=0))
         | (no_redemption & ~changed & Q(kind=Kind.REFUND, credits__gt=0))
@@ -227,6 +230,33 @@ def entries_stay_on_their_code() -> Rows:
     changed = Q(change__isnull=False) & ~Q(grant__code=F("change__code"))
     rows = LedgerEntry.objects.filter(redeemed | refunded | changed)
     return rows.values("pk", "grant_id")
+
+
+@RULES.add(
+    _(
+        "Grant %(pk)s gave %(given)s credits to child codes, less what came back, but"
+        " theirs say %(got)s."
+    )
+)
+def movements_add_up() -> Rows:
+    """What left a grant is on the grants of child codes that it went to."""
+    entries = LedgerEntry.objects.filter(kind=Kind.MOVE)
+    sources = CreditGrant.objects.filter(source__isnull=False).values("source")
+    some = Q(pk__in=sources) | Q(pk__in=entries.values("grant"))
+    rows = CreditGrant.objects.filter(some, source=None).annotate(
+        given=0 - _sum(entries.filter(grant=OuterRef("pk")), "credits"),
+        got=_sum(entries.filter(grant__source=OuterRef("pk")), "credits"),
+    )
+    return rows.exclude(given=F("got")).values("pk", "given", "got")
+
+
+@RULES.add(
+    _("Grant %(pk)s was moved from grant %(source_id)s, which is not of its parent.")
+)
+def parts_are_of_the_parent() -> Rows:
+    moved = CreditGrant.objects.filter(source__isnull=False)
+    own = Q(code__parent=F("source__code"), source__source=None)
+    return moved.exclude(own).values("pk", "source_id")
 
 
 @RULES.add(

@@ -8,6 +8,9 @@ from django.db.models import F
 from ...exceptions import NotEnoughCredits
 from ..models import CodeChange, CreditGrant, LedgerEntry, Redemption, Refund
 
+Changes = tuple[CodeChange, CodeChange]
+"""What is on record of a movement: of the code that gives, and of the one that gets."""
+
 
 @transaction.atomic
 def grant_credits(grant: CreditGrant, change: CodeChange | None = None) -> CreditGrant:
@@ -106,6 +109,39 @@ def withdraw_credits(
         balance=grant.remaining,
         created_at=change.changed_at,
     )
+
+
+def move_credits(
+    *, out_of: CreditGrant, into: CreditGrant, credits: int, changes: Changes
+) -> None:
+    """Move `credits` from one locked grant to another, and enter both sides.
+
+    `into` is a new grant, which is saved with them, or one that gave them away before.
+    To be called once per pair of grants and changes.
+
+    Raises:
+        NotEnoughCredits: the grant holds fewer; nothing was moved.
+    """
+    _take(out_of, credits)
+    if into.pk is None:
+        into.remaining = credits
+        into.save(force_insert=True)
+    else:
+        held = CreditGrant.objects.filter(pk=into.pk)
+        held.update(remaining=F("remaining") + credits)
+        into.remaining += credits
+    # At one moment, or a period could end between them.
+    moment = changes[0].changed_at
+    sides = ((out_of, -credits, changes[0]), (into, credits, changes[1]))
+    for grant, moved, change in sides:
+        LedgerEntry.objects.create(
+            grant=grant,
+            change=change,
+            kind=LedgerEntry.Kind.MOVE,
+            credits=moved,
+            balance=grant.remaining,
+            created_at=moment,
+        )
 
 
 def _take(grant: CreditGrant, credits: int) -> None:

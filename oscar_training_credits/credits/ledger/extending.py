@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Q, prefetch_related_objects
 from django.utils.translation import gettext as _
 
-from ...exceptions import IdempotencyKeyReused
+from ...exceptions import IdempotencyKeyReused, WiderThanParent
 from ..access import granting
 from ..access.granting import period_from
 from ..codes import history
-from ..codes.ends import reinstating
+from ..codes.ends import end_of, latest_end, reinstating
 from ..isolation import own_transaction
 from ..models import (
     Access,
@@ -40,6 +40,8 @@ class ExtensionObstacle(Enum):
 
     CLOSED = "closed"
     LASTS_LONGER = "lasts_longer"
+    OUTLIVES_PARENT = "outlives_parent"
+    """The credits of a child code end with those of its parent."""
     NOTHING_TO_DO = "nothing_to_do"
     """It has no end, or this one, and no credits that end before."""
 
@@ -108,6 +110,8 @@ def _extension(code: CreditCode, until: datetime, with_credits: bool) -> Extensi
         return Extension(code, ExtensionObstacle.CLOSED)
     if code.expires_at and code.expires_at > until:
         return Extension(code, ExtensionObstacle.LASTS_LONGER)
+    if _outlives_parent(code, until):
+        return Extension(code, ExtensionObstacle.OUTLIVES_PARENT)
     ends_sooner = bool(code.expires_at and code.expires_at < until)
     if ends_sooner or (with_credits and _ending_sooner(code, until)):
         return Extension(code)
@@ -150,6 +154,7 @@ def extend_code(
     Raises:
         CodeClosed: the code is closed.
         IdempotencyKeyReused: the key stands for another code or end.
+        WiderThanParent: a child code would outlive the credits of its parent.
         ValueError: it would end sooner, or more than a hundred years from now.
     """
     refuse_far_away(until)
@@ -160,6 +165,8 @@ def extend_code(
     former = locked.expires_at
     if former and until < former:
         raise ValueError("A code can't be extended to an earlier end.")
+    if _outlives_parent(locked, until):
+        raise WiderThanParent("expires_at")
     details = []
     with reinstating(locked):
         if former and until > former:
@@ -169,8 +176,8 @@ def extend_code(
         grants = _ending_sooner(locked, until) if with_credits else []
         for grant in grants:
             before = grant.expires_at.isoformat() if grant.expires_at else ""
-            details.append(("grant", before, until.isoformat()))
-            grant.expires_at = until
+            grant.expires_at = _own_end(grant, until)
+            details.append(("grant", before, grant.expires_at.isoformat()))
             grant.save(update_fields=["expires_at"])
     moved = 0
     if with_access and former:
@@ -193,8 +200,21 @@ def _ending_sooner(code: CreditCode, until: datetime) -> list[CreditGrant]:
     return [
         grant
         for grant in code.grants.all()
-        if grant.remaining and grant.expires_at and grant.expires_at < until
+        if grant.remaining
+        and grant.expires_at
+        and grant.expires_at < _own_end(grant, until)
     ]
+
+
+def _own_end(grant: CreditGrant, until: datetime) -> datetime:
+    """Return until when a grant may last: a moved part no longer than its source."""
+    last = end_of(grant.source) if grant.source else None
+    return min(filter(None, (until, last)))
+
+
+def _outlives_parent(code: CreditCode, until: datetime) -> bool:
+    last = latest_end(code) if code.parent_id else None
+    return bool(last and until > last)
 
 
 def _tied(code: CreditCode, end: datetime) -> tuple[Any, Any, Any]:

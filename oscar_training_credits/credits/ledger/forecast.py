@@ -29,6 +29,8 @@ class Portion:
 
     credits: int
     ends_at: datetime | None
+    goes_back: bool = False
+    """To the parent of a child code, when that ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,12 @@ def forecasts(
     by_key = {code.pk: code for code in codes}
     left: dict[int, list[Portion]] = defaultdict(list)
     grants = CreditGrant.objects.filter(code__in=by_key, remaining__gt=0).order_by()
-    for code_id, credits, end in grants.values_list("code", "remaining", "expires_at"):
-        ends = [each for each in (end, by_key[code_id].expires_at) if each]
-        portion = Portion(credits, min(ends, default=None))
+    columns = ("code", "remaining", "expires_at", "source")
+    for code_id, credits, end, source in grants.values_list(*columns):
+        own = by_key[code_id].expires_at
+        ends = [each for each in (end, own) if each]
+        goes_back = bool(source and own and (end is None or own < end))
+        portion = Portion(credits, min(ends, default=None), goes_back)
         if portion.ends_at is None or portion.ends_at > at:
             left[code_id].append(portion)
     spent = _spent(by_key, since=at - WINDOW)
@@ -116,7 +121,8 @@ def outlook(
             return replace(whole, lasts_until=None, unused=unused)
         else:
             days = max(Fraction(ends) - elapsed, Fraction(0))
-            unused += portion.credits - int(per_day * days)
+            left = portion.credits - int(per_day * days)
+            unused += 0 if portion.goes_back else left
             elapsed += days
     if elapsed > FARTHEST / DAY:
         return replace(whole, lasts_until=None, unused=unused)

@@ -22,10 +22,12 @@ from django.db.models import (
     Case,
     Max,
     Prefetch,
+    QuerySet,
     When,
     prefetch_related_objects,
 )
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ... import signals
 from ..codes.rules import Purchase
@@ -40,7 +42,7 @@ from ..models import (
     RedemptionLine,
     SettledLine,
 )
-from . import entries, postgresql
+from . import entries, moving, postgresql
 from .quoting import CodeQuote, Item, Quote, Take, quote
 
 if TYPE_CHECKING:
@@ -336,6 +338,46 @@ def release_lapsed(code_ids: Iterable[int], *, at: datetime) -> int:
     )
     found = list(lapsed)
     return release(found) if found else 0
+
+
+def recover(code_ids: Iterable[int], *, at: datetime) -> int:
+    """Give back to codes what lapsed holds, and child codes at an end, have kept.
+
+    Returns how often there was something. Not to be called where codes are locked: a
+    child comes after its parent, but not after all that are locked.
+    """
+    code_ids = list(code_ids)
+    released = release_lapsed(code_ids, at=at)
+    stranded = moving.stranded_on_children(at).filter(code__parent__in=code_ids)
+    return released + return_from_children(stranded, at=at)
+
+
+def return_ended(at: datetime | None = None) -> int:
+    """Send back what is unused on child codes that are at an end; return how many had.
+
+    It goes to the grants that it came from, or lapses where their code is closed, or
+    they have expired. Safe to run at any time.
+    """
+    at = at or timezone.now()
+    return return_from_children(moving.stranded_on_children(at), at=at)
+
+
+def return_from_children(grants: QuerySet[CreditGrant], *, at: datetime) -> int:
+    codes = grants.order_by("code").values_list("code", "code__parent").distinct()
+    # One by one, so that no order waits for the whole of it.
+    return sum(_return_from(child, parent, at=at) for child, parent in list(codes))
+
+
+def _return_from(child_id: int, parent_id: int | None, *, at: datetime) -> bool:
+    release_lapsed([child_id], at=at)
+    with own_transaction():
+        codes = lock_codes(filter(None, [child_id, parent_id]))
+        child = _by_key(codes)[child_id]
+        if not moving.is_over(child, at):
+            return False
+        returned = moving.settle(child, codes, at, {"note": _("The child code ended.")})
+        lapsed = moving.lapse_ended(child, at)
+    return bool(returned or lapsed)
 
 
 @dataclass(frozen=True, slots=True)

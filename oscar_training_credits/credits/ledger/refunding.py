@@ -42,11 +42,13 @@ from ..models import (
     SettledLine,
 )
 from ..terms import Paid, paid_columns, to_cents
-from . import entries
+from . import entries, moving
 from .redemption import lock_codes
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
+
+    from ..codes.history import Record
 
 LONGEST_KEY = 128  # as in the model
 NOTE_LENGTH = 200
@@ -234,6 +236,7 @@ def _refund(
     if not 0 < len(idempotency_key) <= LONGEST_KEY:
         raise ValueError(f"A key has 1 to {LONGEST_KEY} letters.")
     codes = _lock(wanted)
+    _pass_on(codes, at, by=by)
     plan = _plan(wanted, at)
     if earlier := _earlier(wanted, idempotency_key):
         _refuse_other_request(earlier, wanted, plan)
@@ -252,6 +255,7 @@ def _refund(
         )
         for redemption, portions in _by_redemption(plan.portions).items()
     )
+    _pass_on(codes, at, by=by)
     _mark_lines(plan.portions)
     left = _units_left(plan.portions) | dict.fromkeys(cancelled, 0)
     # Before places are looked for: whoever opens them now is waited for here.
@@ -270,12 +274,24 @@ def _lock(wanted: Wanted) -> dict[int, CreditCode]:
     made one after the other, and none can overlook another's key.
     """
     redemptions = Redemption.objects.filter(order__lines__in=list(wanted))
-    codes = lock_codes(redemptions.values_list("code_id", flat=True))
+    pairs = redemptions.values_list("code_id", "code__parent_id")
+    # What comes back to a child code at an end goes on to its parent.
+    codes = lock_codes({pk for pair in pairs for pk in pair if pk})
     settled = SettledLine.objects.filter(order_line__in=list(wanted)).order_by("pk")
     pks = [line.pk for line in for_update(settled)]
     lines = RedemptionLine.objects.filter(settled_line__in=pks).order_by("pk")
     list(for_update(lines))
     return {code.pk: code for code in codes}
+
+
+def _pass_on(
+    codes: Mapping[int, CreditCode], at: datetime, *, by: AbstractBaseUser | None
+) -> None:
+    """Send on to its parent what is on a child code at an end, if that takes it."""
+    record: Record = {"by": by, "note": _("The child code ended.")}
+    for code in codes.values():
+        if code.parent_id and moving.is_over(code, at):
+            moving.settle(code, codes.values(), at, record)
 
 
 def _earlier(wanted: Wanted, idempotency_key: str) -> tuple[Refund, ...]:
@@ -304,7 +320,9 @@ def _refuse_other_request(
 
 
 def _plan(wanted: Wanted, at: datetime) -> Plan:
-    lines = RedemptionLine.objects.select_related("redemption__code", "grant")
+    lines = RedemptionLine.objects.select_related(
+        "redemption__code", "grant__source__code"
+    )
     settled = (
         SettledLine.objects.filter(order_line__in=list(wanted))
         .order_by("pk")
@@ -368,6 +386,8 @@ def _lapsed_for_good(portions: Iterable[Portion], at: datetime) -> datetime | No
 
 
 def _lapsed_at(line: RedemptionLine, at: datetime) -> datetime | None:
+    if moving.has_way_back(line.grant, at):
+        return None
     ends = (line.grant.expires_at, line.redemption.code.expires_at)
     return min((end for end in ends if end and end <= at), default=None)
 
@@ -445,7 +465,8 @@ def _by_currency(
     """Return portions by the currency that they were sold in; "" for none."""
     found: dict[str, list[Portion]] = defaultdict(list)
     for portion in portions:
-        found[grants[portion.line.grant_id].paid_currency].append(portion)
+        sold = grants[portion.line.grant_id].origin_grant
+        found[sold.paid_currency].append(portion)
     return found
 
 
@@ -455,7 +476,10 @@ def _paid_for(
     """Return what was paid for these portions of grants, to the cent."""
     if not currency:
         return None
-    pairs = [(grants[portion.line.grant_id], portion.credits) for portion in portions]
+    pairs = [
+        (grants[portion.line.grant_id].origin_grant, portion.credits)
+        for portion in portions
+    ]
     amount = sum(
         Fraction(grant.paid_amount or 0) * credits / grant.credits
         for grant, credits in pairs

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Case, CharField, F, Q, QuerySet, Sum, Value, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ..models import CreditGrant, LedgerEntry, Reinstatement
@@ -59,13 +60,16 @@ class RollForward(Generic[N]):
     """What expired unused."""
     reinstated: N
     """What had expired, and was made valid again by a later end."""
+    moved: N
+    """From other codes, less what went to them: of all codes together, nothing."""
     currency: str = ""
     """Of the amounts; empty where they are credits."""
 
     @property
     def closing(self) -> N:
         added = self.granted + self.refunded + self.adjusted + self.reinstated
-        return self.opening + added - self.redeemed - self.lapsed - self.expired
+        gone = self.redeemed + self.lapsed + self.expired
+        return self.opening + added + self.moved - gone
 
     @property
     def is_empty(self) -> bool:
@@ -82,10 +86,11 @@ NUMBERS = (
     "lapsed",
     "expired",
     "reinstated",
+    "moved",
 )
 
 
-MOVEMENTS = ("granted", "redeemed", "refunded", "adjusted", "lapsed")
+MOVEMENTS = ("granted", "redeemed", "refunded", "adjusted", "lapsed", "moved")
 
 
 def roll_forward(*, start: datetime, end: datetime) -> RollForward[int]:
@@ -183,16 +188,21 @@ def roll_forward_money(
     """
     end = until_now(start, end)
     key: Any = _key(grouping) if grouping else Value("")
+    # A moved part has the price of the grant that it came from.
     price = {
-        "currency": F("grant__paid_currency"),
-        "paid": F("grant__paid_amount"),
-        "of": F("grant__credits"),
+        name: Coalesce(F(f"grant__source__{column}"), F(f"grant__{column}"))
+        for name, column in (
+            ("currency", "paid_currency"),
+            ("paid", "paid_amount"),
+            ("of", "credits"),
+        )
     }
     in_order = ("key", "currency", "paid", "of")
-    entries = _entries(end).filter(grant__paid_amount__gt=0).annotate(key=key, **price)
+    entries: Any = _entries(end).annotate(key=key, **price)
+    entries = entries.filter(paid__gt=0)
     sums = entries.order_by(*in_order).values(*in_order).annotate(**_sums(start, end))
-    back = _reinstated(start, end).filter(grant__paid_amount__gt=0)
-    back = back.annotate(key=key, **price).order_by()
+    back: Any = _reinstated(start, end).annotate(key=key, **price)
+    back = back.filter(paid__gt=0).order_by()
     reinstated: dict[Any, Fraction] = defaultdict(Fraction)
     for each in back.values(*in_order).annotate(total=Sum("credits")):
         worth = Fraction(each["paid"]) * each["total"] / each["of"]
@@ -277,7 +287,7 @@ def _matching(moment: datetime) -> dict[str, Q]:
     # released, they are outstanding.
     captured = Q(kind=Kind.HOLD, redemption__order__date_placed__lt=moment)
     had_expired = Q(grant__expires_at__lte=F("created_at")) | Q(
-        grant__code__expires_at__lte=F("created_at")
+        grant__source=None, grant__code__expires_at__lte=F("created_at")
     )
     return {
         "granted": granted & ~adjustment,
@@ -285,6 +295,7 @@ def _matching(moment: datetime) -> dict[str, Q]:
         "refunded": before & Q(kind=Kind.REFUND),
         "adjusted": before & Q(kind=Kind.ADJUST) | granted & adjustment,
         "lapsed": before & Q(kind=Kind.LAPSE),
+        "moved": before & Q(kind=Kind.MOVE),
         # Closing a code takes expired credits from the books, which were gone before.
         "cleared": before & Q(kind=Kind.LAPSE) & had_expired,
         "dead": before & _dead(moment),
@@ -298,7 +309,8 @@ def _dead(moment: datetime) -> Q:
     )
     return (
         Q(grant__expires_at__lt=moment)
-        | Q(grant__code__expires_at__lt=moment)
+        # What is unused when a child code ends goes back, and is outstanding still.
+        | Q(grant__source=None, grant__code__expires_at__lt=moment)
         | Q(grant__in=meanwhile.values("grant"))
     )
 
@@ -319,4 +331,5 @@ def _row(key: Any, sums: Mapping[str, Any], reinstated: N) -> RollForward[N]:
         lapsed=moved["cleared"] - moved["lapsed"],
         expired=moved["dead"] - moved["cleared"] + reinstated,
         reinstated=reinstated,
+        moved=moved["moved"],
     )

@@ -33,12 +33,20 @@ def stranding_of(
     if code.state == CreditCode.State.DISABLED:
         return Stranding.DISABLED
     if code.state == CreditCode.State.CLOSED:
-        return Stranding.CLOSED
+        return _stranding_of_parent(code)
     if is_for_nobody(code):
         return Stranding.FOR_NOBODY
     if code.one_order_only and _kept(code, at or timezone.now()) > back:
         return Stranding.ONE_ORDER
     return None
+
+
+def _stranding_of_parent(code: CreditCode) -> Stranding | None:
+    """Return why a closed code strands credits: what a child gets back goes on."""
+    parent = code.parent
+    if parent is None or parent.state == CreditCode.State.CLOSED:
+        return Stranding.CLOSED
+    return stranding_of(parent)
 
 
 def _kept(code: CreditCode, at: datetime) -> int:

@@ -78,6 +78,16 @@ class CreditCode(ServiceColumns):
     )
     ROW_COLUMN: ClassVar[str] = "created_at"
 
+    parent = models.ForeignKey(
+        "self",
+        verbose_name=_("child of"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="children",
+    )
+    """The code that its first credits were moved from; none for most."""
     digest = models.CharField(max_length=64, editable=False)
     last_four = models.CharField(
         _("last four characters"), max_length=4, editable=False
@@ -214,6 +224,7 @@ class CreditCode(ServiceColumns):
                 "adjust_creditcode",
                 _("Can adjust the credits of codes, and close codes"),
             ),
+            ("cut_creditcode", _("Can move credits to child codes and back")),
             ("rotate_creditcode", _("Can give codes a new text")),
             ("import_creditcode", _("Can import codes from files")),
             ("export_creditcode", _("Can export lists of codes")),
@@ -346,6 +357,16 @@ class CreditGrant(ServiceColumns):
         on_delete=models.PROTECT,
         related_name="grants",
     )
+    source = models.ForeignKey(
+        "self",
+        verbose_name=_("moved from"),
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="moved_to",
+    )
+    """The grant of the parent code that its credits were moved from."""
     credits = models.PositiveIntegerField(
         _("credits"),
         validators=[MinValueValidator(1), MaxValueValidator(MOST_GRANTED)],
@@ -420,6 +441,11 @@ class CreditGrant(ServiceColumns):
     def __str__(self) -> str:
         return f"{self.remaining}/{self.credits}"
 
+    @property
+    def origin_grant(self) -> CreditGrant:
+        """The grant that its credits were first put on, which knows their price."""
+        return self.source or self
+
     def clean(self) -> None:
         if is_far_away(self.expires_at):
             raise ValidationError({"expires_at": far_away_text()})
@@ -441,6 +467,8 @@ class CodeChange(models.Model):
         ROTATED = "rotated", _("New text")
         EDITED = "edited", _("Edited")
         MAILED = "mailed", _("Mailed")
+        CUT = "cut", _("Moved to a child code")
+        TAKEN_BACK = "taken_back", _("Taken back from a child code")
 
     class Reason(models.TextChoices):
         MISTAKE = "mistake", _("A mistake is put right")

@@ -166,6 +166,7 @@ class LedgerEntry(models.Model):
         REFUND = "refund", _("Refunded")
         ADJUST = "adjust", _("Adjusted")
         LAPSE = "lapse", _("Lapsed")
+        MOVE = "move", _("Moved")
 
     grant = models.ForeignKey(
         CreditGrant,

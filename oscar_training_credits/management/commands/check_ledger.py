@@ -62,6 +62,15 @@ class Command(BaseCommand):
                 )
                 % released
             )
+        if returned := api.return_ended():
+            self.stdout.write(
+                ngettext(
+                    "Sent back what was unused on %d child code that has ended.",
+                    "Sent back what was unused on %d child codes that have ended.",
+                    returned,
+                )
+                % returned
+            )
         if settled := api.resolve_lost_payments():
             self.stdout.write(
                 ngettext(

@@ -156,7 +156,7 @@ def _quote(basket: Any) -> Quote:
     purchase = Purchase(basket.owner)
     quote = quoting.quote(items, codes_of(basket), purchase)
     codes = [code.pk for code in codes_of(basket)]
-    if quote.missing and redemption.release_lapsed(codes, at=purchase.at):
+    if quote.missing and redemption.recover(codes, at=purchase.at):
         return quoting.quote(items, applied_codes(basket), purchase)
     return quote
 

@@ -109,13 +109,15 @@ def small_site(learner):
 def make_site(learner, course, issued) -> None:
     """Make two orders, one of them refunded; a hold released, and one kept.
 
-    And a code from which staff took credits before they closed it.
+    A code with a child, and one from which staff took credits and which they closed.
     """
     place_order(learner, (course.product, 1), text=issued.text)
     place_order(learner, (course.product, 2), text=issued.text)
     refund(SettledLine.objects.earliest("pk"))
     redemption.release(hold(learner, course, issued))
     hold(learner, course, issued)
+    child = api.cut_code(make_code(4), 2, label="Child").code
+    api.take_back(child, 1)
     closed = make_code(4)
     api.adjust_credits(closed, -1, reason="mistake")
     api.close_code(closed)
@@ -293,6 +295,19 @@ def _():
 def _():
     code = make_code().grants.get().code
     return CreditGrant.objects.create(code=code, credits=5, remaining=5)
+
+
+@damage("movements_add_up", "credits that left a parent, and came nowhere")
+def _():
+    arrived = LedgerEntry.objects.filter(kind="move", grant__source__isnull=False)
+    remove(arrived.earliest("pk"))
+    return CreditGrant.objects.filter(moved_to__isnull=False).get()
+
+
+@damage("parts_are_of_the_parent", "a part of another code's grant")
+def _():
+    part = CreditGrant.objects.filter(source__isnull=False).get()
+    return change(part, source_id=CreditGrant.objects.earliest("pk").pk)
 
 
 @damage("balances_follow_one_another", "another balance")
@@ -672,8 +687,16 @@ def test_a_single_credit_without_its_rows_is_found(rule, do, small_site):
     assert rule in {each.rule for each in api.audit()}
 
 
-@pytest.mark.parametrize("wrong", ["sign", "redemption", "refund"])
-@pytest.mark.parametrize("kind", LedgerEntry.Kind.values)
+# A movement has either sign, so that alone is no fault of its kind.
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (kind, wrong)
+        for kind in LedgerEntry.Kind.values
+        for wrong in ("sign", "redemption", "refund")
+        if (kind, wrong) != ("move", "sign")
+    ],
+)
 def test_an_entry_has_the_sign_and_the_cause_of_its_kind(kind, wrong, site):
     row = entry(kind)
     if wrong == "sign":

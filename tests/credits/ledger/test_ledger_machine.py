@@ -53,8 +53,10 @@ from oscar_training_credits.exceptions import (
     CodeTaken,
     CreditCodeRefused,
     IdempotencyKeyReused,
+    NotCut,
     NotEnoughCredits,
     RefundRefused,
+    WiderThanParent,
 )
 from oscar_training_credits.shop.basket.quotes import items_of
 from oscar_training_credits.shop.exceptions import BasketAlreadyOrdered, OrderRefused
@@ -75,13 +77,14 @@ DAY = timedelta(days=1)
 
 # The same runs each time: what it comes by must not be left to luck.
 SHORT = {
-    "max_examples": 25,
+    "max_examples": 35,
     "stateful_step_count": 25,
     "derandomize": True,
     "report_multiple_bugs": False,
 }
 
 credits_drawn = st.integers(1, 90)
+some_drawn = st.integers(1, 30)
 learners = st.integers(0, 1)
 quantities = st.tuples(st.integers(0, 1), st.integers(0, 2)).filter(any)
 units_drawn = st.tuples(st.integers(0, 2), st.integers(0, 2)).filter(any)
@@ -212,10 +215,19 @@ class Ledger(RuleBasedStateMachine):
         if code.closed:
             return
         until = timezone.now() + 3 * DAY
+        sources = [each.source for each in code.grants if each.source and each.left]
+        ends = [source.expires_at for source in sources]
+        known = [end for end in ends if end]
+        if known and len(known) == len(ends) and until > max(known):
+            with pytest.raises(WiderThanParent):
+                api.extend_code(code.row, until=until, with_credits=True)
+            return
         api.extend_code(code.row, until=until, with_credits=True)
         for grant in code.grants:
-            if grant.left and grant.expires_at and grant.expires_at < until:
-                grant.expires_at = until
+            last = grant.source.expires_at if grant.source else None
+            end = min(filter(None, (until, last)))
+            if grant.left and grant.expires_at and grant.expires_at < end:
+                grant.expires_at = end
 
     @rule(code=codes)
     def rotate(self, code: Code) -> None:
@@ -225,12 +237,80 @@ class Ledger(RuleBasedStateMachine):
         api.rotate_code(code.row, text=code.text)
         self.books.forget(code)
 
+    # Child codes
+
+    @rule(target=codes, code=codes, credits=some_drawn, back=st.booleans())
+    def cut(self, code: Code, credits: int, back: bool) -> Any:
+        """Cut a child code, and perhaps take back what it has."""
+        child = self.move(code, credits)
+        if back and isinstance(child, Code):
+            self.take_back(child, None)
+        return child
+
+    def move(self, code: Code, credits: int) -> Any:
+        before, text = self.books.remember(), f"CHILD-{len(self.books.codes)}-CODE"
+        self.books.release_lapsed([code])
+        left = sum(grant.left for grant in code.spendable)
+        try:
+            child = api.cut_code(
+                code.row, credits, label="Child", text=text, expires_at=None
+            ).code
+        except NotCut:
+            assert code.state != "active" or code.parent
+        except NotEnoughCredits:
+            assert left < credits
+        else:
+            assert code.state == "active"
+            assert not code.parent
+            return self.learn_of(child, text, code, credits)
+        self.books.go_back(before)
+        return multiple()
+
+    def learn_of(self, row: Any, text: str, parent: Code, credits: int) -> Code:
+        child = Code(row, text, "Child", parent=parent)
+        rows = iter(row.grants.order_by("pk"))
+        for grant in sorted(parent.spendable, key=Grant.spend_order):
+            if part := min(credits, grant.left):
+                grant.left -= part
+                credits -= part
+                pk, ends = next(rows).pk, grant.expires_at
+                child.grants.append(Grant(pk, child, part, part, ends, grant))
+        assert not credits
+        assert not [*rows]
+        self.books.codes.append(child)
+        self.seen["cut"] += 1
+        return child
+
+    @rule(code=codes, credits=st.none() | credits_drawn)
+    def take_back(self, code: Code, credits: int | None) -> None:
+        if not code.parent:
+            with pytest.raises(NotCut):
+                api.take_back(code.row, credits)
+            return
+        before = self.books.remember()
+        self.books.release_lapsed([code])
+        left = sum(part for _grant, part in self.books.parts_back(code))
+        try:
+            change = api.take_back(code.row, credits)
+        except NotEnoughCredits:
+            assert credits is not None
+            assert credits > left
+            self.books.go_back(before)
+            return
+        sent = self.books.send_back(code, credits)
+        assert sent == (-change.credits if change else 0)
+        self.seen["taken back"] += bool(change)
+
     # Rarely, or nothing would be left to spend.
     @precondition(lambda self: len(self.books.codes) > 2)
-    @rule(code=codes)
-    def close(self, code: Code) -> None:
-        self.books.release_lapsed([code])
-        api.close_code(code.row)
+    @rule(code=codes, take_back=st.booleans())
+    def close(self, code: Code, take_back: bool) -> None:
+        mine = [each for each in self.books.codes if each.parent is code and take_back]
+        above = [code.parent] if code.parent else []
+        self.books.release_lapsed([*above, code, *mine])
+        api.close_code(code.row, take_back=take_back)
+        for each in (code, *mine):
+            self.seen["sent back"] += bool(self.books.send_back(each))
         code.closed = True
         for grant in code.grants:
             grant.left = 0
@@ -279,8 +359,8 @@ class Ledger(RuleBasedStateMachine):
         """Apply a code, and see its price; other baskets stay priced as they were."""
         if visit.order or visit.is_held:
             return
-        if code.enabled and not code.usable:
-            self.books.release_lapsed([code])
+        if code.state == "active" and not code.usable:
+            self.books.recover([code])
         welcome = code.usable and code not in visit.codes
         try:
             apply_code(
@@ -421,6 +501,8 @@ class Ledger(RuleBasedStateMachine):
         released = api.release_expired()
         self.seen["lapsed"] += bool(released)
         assert bool(released) == self.books.release_lapsed(self.books.codes)
+        children = [code for code in self.books.codes if code.parent]
+        assert api.return_ended() == self.books.return_ended(children)
 
     # Credits given back
 
@@ -473,6 +555,7 @@ class Ledger(RuleBasedStateMachine):
         outcome: api.Outcome,
     ) -> None:
         assert outcome.is_repeated == (idempotency_key in visit.causes)
+        self.pass_on(visit)
         if outcome.is_repeated:
             self.seen["refunded before"] += 1
             rows = Refund.objects.filter(
@@ -491,10 +574,17 @@ class Ledger(RuleBasedStateMachine):
                 take.grant.left += credits
         for code, credits in renewed.items():
             self.renew(code, credits)
+        self.pass_on(visit)
         for line, number in wanted.items():
             line.refunded += number
         if wanted:
             visit.causes[idempotency_key] = wanted
+
+    def pass_on(self, visit: Visit) -> None:
+        """Send on what is on closed child codes that paid for an order."""
+        for code in {take.grant.code for take in visit.takes}:
+            if code.closed and code.parent:
+                self.seen["passed on"] += bool(self.books.send_back(code))
 
     def renew(self, code: Code, credits: int) -> None:
         """Learn of the grant in which credits came back after they had expired."""
@@ -624,4 +714,5 @@ def test_the_ledger_adds_up_whatever_happens(request):
 
     seen = set(+Ledger.seen)
     assert {"paid", "held", "refunded", "taken away", "closed"} <= seen
+    assert {"cut", "taken back"} <= seen
     assert "expired unused" in seen

@@ -51,6 +51,7 @@ ALL = (
     "change_creditcode",
     "add_creditgrant",
     "adjust_creditcode",
+    "cut_creditcode",
     "rotate_creditcode",
     "import_creditcode",
     "export_creditcode",
@@ -781,6 +782,8 @@ VIEWS = {
     "top-up": ("add_creditgrant", "top-up"),
     "adjust": ("adjust_creditcode", "adjust"),
     "close": ("adjust_creditcode", "close"),
+    "cut": ("cut_creditcode", "cut"),
+    "take-back": ("cut_creditcode", "take-back"),
     "rotate": ("rotate_creditcode", "rotate"),
     "purge": ("adjust_creditcode", "purge"),
     "explain": ("explain_creditcode", "explain"),
@@ -841,8 +844,9 @@ def test_who_may_open_which_page(role, code):
             elif not may:
                 assert status == 403, (name, method)
             elif method in ("get", "head"):
-                # Enabling what is active, or purging what is no test code, leads back.
-                leads_back = name in ("enable", "purge")
+                # Enabling what is active, or purging what is no test code, leads back,
+                # as does taking back from what is no child.
+                leads_back = name in ("enable", "purge", "take-back")
                 expected = 405 if name in POST_ONLY else 302 if leads_back else 200
                 assert status == expected, (name, method)
             elif method == "post":
@@ -887,7 +891,7 @@ def test_buttons_are_shown_to_those_who_may(role, code):
     allowed = {name for name, (permission, _url) in VIEWS.items() if permission == role}
     shown = {action.name for action in actions}
     assert shown == allowed & {
-        *("edit", "top-up", "adjust", "extend", "disable", "rotate", "close")
+        *("edit", "top-up", "adjust", "cut", "extend", "disable", "rotate", "close")
     }
     listed = client.get(LIST)
     assert ("Issue a code" in text_of(listed)) == (role == "add_creditcode")

@@ -25,7 +25,7 @@ from django.views.generic import FormView, View
 from ....converters import number_in
 from ....credits import wording
 from ....credits.codes import issuing, managing, new_text
-from ....credits.ledger import adjusting, extending
+from ....credits.ledger import adjusting, cutting, extending
 from ....credits.ledger.extending import Extension, ExtensionObstacle
 from ....credits.models import CreditCode
 from ....credits.terms import end_of
@@ -33,7 +33,9 @@ from ....exceptions import (
     CodeClosed,
     CodeTaken,
     IdempotencyKeyReused,
+    NotCut,
     NotEnoughCredits,
+    WiderThanParent,
 )
 from ...order import purging
 from .base import LIST, CodesMixin, used_before
@@ -41,10 +43,13 @@ from .forms import (
     AdjustForm,
     BulkExtendForm,
     BulkForm,
+    CloseForm,
+    CutForm,
     EditForm,
     ExtendForm,
     ReasonForm,
     RotateForm,
+    TakeBackForm,
     TopUpForm,
 )
 
@@ -143,10 +148,13 @@ class EditCodeView(ChangeCodeView):
     def act(self, form: EditForm) -> None:
         values, by = form.values(), self.request.user
         managers = values.pop("managers", None)
-        with transaction.atomic():
-            issuing.edit_code(self.code, values, by=by)
-            if managers is not None:
-                managing.set_managers(self.code, managers, by=by)
+        try:
+            with transaction.atomic():
+                issuing.edit_code(self.code, values, by=by)
+                if managers is not None:
+                    managing.set_managers(self.code, managers, by=by)
+        except WiderThanParent as wider:
+            add_wider(form, wider)
 
 
 class TopUpView(ChangeCodeView):
@@ -206,6 +214,102 @@ class AdjustView(ChangeCodeView):
             form.add_error("credits", text)
 
 
+@method_decorator(
+    [never_cache, sensitive_post_parameters("text", "generated")], name="dispatch"
+)
+class CutView(ChangeCodeView):
+    """Moves credits to a new child code, and leads to the page that shows its text."""
+
+    name = "cut"
+    menu = gettext_lazy("Cut a child code…")
+    takes_code = True
+    permission = "cut_creditcode"
+    template_name = "training_credits/dashboard_code_create.html"
+    form_class = CutForm
+    heading = gettext_lazy("Cut a child code")
+    button = gettext_lazy("Cut the child code")
+    done = ""
+
+    @classmethod
+    def suits(cls, code: CreditCode) -> bool:
+        is_parent = code.parent_id is None and not code.one_order_only
+        return code.state == State.ACTIVE and is_parent
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "parent": self.code}
+
+    def consequences(self) -> list[str]:
+        left = wording.amount_text(self.code.balance())
+        return [
+            _("%(credits)s can be moved from it.") % {"credits": left},
+            _("What the child code does not use comes back."),
+        ]
+
+    @sensitive_variables()
+    def act(self, form: CutForm) -> HttpResponse | None:
+        try:
+            issued = form.issue(by=self.request.user)
+        except CodeTaken:
+            form.add_error("text", _("There is a code with this text already."))
+        except NotEnoughCredits:
+            text = _("So many can't be moved: the rest is spent, held or expired.")
+            form.add_error("credits", text)
+        except NotCut:
+            return self.leave()
+        except WiderThanParent as wider:
+            add_wider(form, wider)
+        else:
+            response = redirect("training_credits:code-text", pk=issued.code.pk)
+            new_text.carry(self.request, response, issued.code.pk, issued.text)
+            return response
+        return None
+
+
+class TakeBackView(ChangeCodeView):
+    name = "take-back"
+    menu = gettext_lazy("Take back…")
+    permission = "cut_creditcode"
+    form_class = TakeBackForm
+    heading = gettext_lazy("Take back unused credits?")
+    button = gettext_lazy("Take them back")
+    done = gettext_lazy("The credits are back on the parent.")
+
+    @classmethod
+    def suits(cls, code: CreditCode) -> bool:
+        return code.parent_id is not None
+
+    def consequences(self) -> list[str]:
+        left = wording.amount_text(cutting.unused(self.code))
+        return [
+            _("%(credits)s can go back to %(parent)s.")
+            % {"credits": left, "parent": self.code.parent},
+            _("What is held or spent stays, and the child code lives on."),
+        ]
+
+    def act(self, form: TakeBackForm) -> HttpResponse | None:
+        try:
+            change = cutting.take_back(
+                self.code,
+                form.cleaned_data["credits"],
+                by=self.request.user,
+                idempotency_key=form.idempotency_key,
+                **form.record(),
+            )
+        except NotEnoughCredits:
+            text = _("So many can't go back: the rest is spent, held or expired.")
+            form.add_error("credits", text)
+            return None
+        return None if change else self.leave()
+
+
+def add_wider(form: Any, wider: WiderThanParent) -> None:
+    """Say at its field what a child code would allow and its parent does not."""
+    days = {"starts_at": "first_day", "expires_at": "last_day"}
+    field = days.get(wider.field, wider.field)
+    text = _("Its parent does not allow that, and a child code is not wider.")
+    form.add_error(field if field in form.fields else None, text)
+
+
 class ExtendView(ChangeCodeView):
     name = "extend"
     menu = gettext_lazy("Extend…")
@@ -244,6 +348,9 @@ class ExtendView(ChangeCodeView):
                 idempotency_key=form.idempotency_key,
                 **form.record(),
             )
+        except WiderThanParent as wider:
+            add_wider(form, wider)
+            return None
         except ValueError:
             # Somebody else has extended it since the form was checked.
             form.add_error("last_day", _("It lasts longer than that already."))
@@ -299,7 +406,7 @@ class CloseView(ChangeCodeView):
     name = "close"
     menu = gettext_lazy("Close…")
     permission = "adjust_creditcode"
-    form_class = ReasonForm
+    form_class = CloseForm
     heading = gettext_lazy("Close the code for good?")
     button = gettext_lazy("Close it for good")
     done = gettext_lazy("The code is closed.")
@@ -310,15 +417,29 @@ class CloseView(ChangeCodeView):
         return code.state != State.CLOSED or bool(code.balance())
 
     def consequences(self) -> list[str]:
-        left = wording.amount_text(self.code.balance())
+        back = cutting.unused(self.code) if self.code.parent_id else 0
+        left = wording.amount_text(self.code.balance() - back)
+        texts = []
+        if back:
+            text = _("%(credits)s that are unused go back to %(parent)s.")
+            values = {"credits": wording.amount_text(back), "parent": self.code.parent}
+            texts.append(text % values)
         return [
+            *texts,
             _("%(credits)s that are left lapse.") % {"credits": left},
             _("This can't be undone. Orders and access that were bought stay."),
             _("What is held for a payment under way can still be paid with it."),
         ]
 
-    def act(self, form: ReasonForm) -> None:
-        adjusting.close_code(self.code, by=self.request.user, **form.record())
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "code": self.code}
+
+    def act(self, form: CloseForm) -> None:
+        record: Any = form.record()
+        take_back = form.cleaned_data.get("take_back", False)
+        adjusting.close_code(
+            self.code, take_back=take_back, by=self.request.user, **record
+        )
 
 
 class PurgeView(ChangeCodeView):
@@ -410,6 +531,8 @@ ACTIONS: dict[str, type[ChangeCodeView]] = {
         EditCodeView,
         TopUpView,
         AdjustView,
+        CutView,
+        TakeBackView,
         ExtendView,
         EnableView,
         DisableView,
@@ -548,6 +671,9 @@ def left_out(plan: list[Extension]) -> list[tuple[CreditCode, str]]:
     texts = {
         ExtensionObstacle.CLOSED: _("It is closed."),
         ExtensionObstacle.LASTS_LONGER: _("It lasts longer than that already."),
+        ExtensionObstacle.OUTLIVES_PARENT: _(
+            "It would last longer than the credits of its parent."
+        ),
         ExtensionObstacle.NOTHING_TO_DO: _("Nothing of it ends before that day."),
     }
     return [(each.code, texts[each.obstacle]) for each in plan if each.obstacle]

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 from oscar.core.loading import get_model
 
+from ....converters import number_in
 from ....credits import email_domain, wording
 from ....credits.codes import (
     code_text,
@@ -31,6 +32,7 @@ from ....credits.codes import (
 from ....credits.codes.fields import KeyField, NewTextField
 from ....credits.codes.finding import Condition
 from ....credits.codes.history import LONGEST_NOTE
+from ....credits.ledger import cutting
 from ....credits.models import CodeChange, CodeJob, CreditCode, CreditGrant
 from ....credits.models.codes import CreditCodeQuerySet
 from ....credits.terms import (
@@ -91,6 +93,13 @@ class CodeSearchForm(forms.Form):
     holder = forms.CharField(
         label=gettext_lazy("Holder"), required=False, strip=True, max_length=200
     )
+    child_of = forms.CharField(
+        label=gettext_lazy("Child of"),
+        required=False,
+        strip=True,
+        max_length=200,
+        help_text=gettext_lazy("The label of the parent, or its last characters."),
+    )
     test = forms.ChoiceField(
         label=gettext_lazy("Test codes"),
         choices=[
@@ -133,9 +142,22 @@ class CodeSearchForm(forms.Form):
             codes = codes.filter(content=asked["content"])
         if asked["holder"]:
             codes = codes.filter(holder__icontains=asked["holder"])
+        if asked["child_of"]:
+            codes = children_of(codes, asked["child_of"])
         if asked["test"]:
             codes = codes.filter(is_test=asked["test"] == "only")
         return codes
+
+
+@sensitive_variables()
+def children_of(codes: CreditCodeQuerySet, text: str) -> CreditCodeQuerySet:
+    """Return the child codes of what `text` means: “#” and a number, or a search."""
+    if text.startswith("#"):
+        return codes.filter(parent=number_in(text[1:]) or 0)
+    if code_text.looks_generated(text) or code_text.find(text):
+        return codes.none()
+    parents = listing.matching(CreditCode.objects.all(), text)
+    return codes.filter(parent__in=parents.order_by().values("pk"))
 
 
 def credits_field(**options: Any) -> forms.IntegerField:
@@ -396,6 +418,61 @@ class NewCodeForm(FirstCreditsForm):
         return issued
 
 
+class CutForm(NewCodeForm):
+    """Moves credits to a new child code. What is left empty is as the parent's."""
+
+    field_order = ("label", "credits")
+
+    def __init__(self, *args: Any, parent: CreditCode, **kwargs: Any) -> None:
+        kwargs["initial"] = {"reference": parent.reference, "holder": parent.holder}
+        super().__init__(*args, **kwargs)
+        self.parent = parent
+        for name in ("origin", "paid", "is_test"):
+            del self.fields[name]
+        if parent.content_id:
+            del self.fields["content"]
+        if parent.ends_access:
+            del self.fields["ends_access"]
+        self.fields["credits"].help_text = _(
+            "They are taken from the parent; those that expire soonest first."
+        )
+        self.fields["last_day"].help_text = _(
+            "Not after the credits that are moved end. What is unused then goes back."
+        )
+        self.fields["learners"].help_text = _(
+            "Their e-mail addresses, one on each line. Name nobody at all, and it is"
+            " for whom its parent is for."
+        )
+        for cap in ("credits_per_learner", "redemptions_per_learner"):
+            most = getattr(parent, cap)
+            self.fields[cap].help_text = (
+                _("Leave it empty for %(most)d, as its parent has.") % {"most": most}
+                if most
+                else _("Leave it empty for no cap.")
+            )
+
+    @sensitive_variables("text")
+    def issue(self, *, by: Any) -> issuing.IssuedCode:
+        text = self.cleaned_data["text"] or self.cleaned_data["generated"]
+        # What is left empty is as the parent's.
+        terms = {name: value for name, value in self.terms().items() if value}
+        credits, managers = terms.pop("credits"), self.cleaned_data["managers"]
+        key = self.idempotency_key
+        # No decorator: its frame would show the text in an error report.
+        with transaction.atomic():
+            is_new = not issuing.issued_before(key, text=text, credits=credits)
+            issued = cutting.cut_code(
+                self.parent,
+                credits,
+                text=text,
+                record={"by": by, "idempotency_key": key},
+                **terms,
+            )
+            if is_new and managers:
+                managing.set_managers(issued.code, managers, by=by)
+        return issued
+
+
 class ManyCodesForm(FirstCreditsForm):
     """Plans to issue many codes that are alike."""
 
@@ -615,6 +692,30 @@ class ExtendForm(ExtensionForm):
             text = _("It lasts until %(end)s already. Choose a later day.")
             raise ValidationError(text % {"end": wording.end_in_words(ends)})
         return day
+
+
+class TakeBackForm(KeyForm, ReasonForm):
+    credits = credits_field(
+        required=False,
+        help_text=gettext_lazy("Leave it empty to take back all that is unused."),
+    )
+
+    field_order = ("credits", "reason", "note")
+
+
+class CloseForm(ReasonForm):
+    take_back = forms.BooleanField(
+        label=gettext_lazy("Take back what its child codes have not used: it lapses"),
+        required=False,
+        help_text=gettext_lazy("Otherwise they keep it, and live on."),
+    )
+
+    field_order = ("take_back", "reason", "note")
+
+    def __init__(self, *args: Any, code: CreditCode, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not code.children.exists():
+            del self.fields["take_back"]
 
 
 class RotateForm(KeyForm, ReasonForm):

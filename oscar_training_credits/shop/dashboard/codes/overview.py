@@ -20,8 +20,10 @@ from ..files import FORMATS
 from .base import CodesMixin
 from .chart import HEIGHT, WIDTH, round_up
 from .names import product_names
-from .roll_forward import COLUMNS
+from .roll_forward import COLUMNS as ALL_COLUMNS
 
+COLUMNS = {name: text for name, text in ALL_COLUMNS.items() if name != "moved"}
+"""Without what is moved between codes: of all together, that is nothing."""
 MONTHS = 12
 MOST_PRODUCTS = 10
 

@@ -21,6 +21,7 @@ COLUMNS: dict[str, Any] = {
     "refunded": gettext_lazy("Given back"),
     "adjusted": gettext_lazy("Adjusted"),
     "reinstated": gettext_lazy("Made valid again"),
+    "moved": gettext_lazy("Moved between codes"),
     "redeemed": gettext_lazy("Redeemed"),
     "lapsed": gettext_lazy("Lapsed by closing"),
     "expired": gettext_lazy("Expired unused"),

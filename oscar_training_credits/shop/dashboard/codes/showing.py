@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import Count, Max, QuerySet, Sum
+from django.db.models import Count, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -19,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from ....credits import email_domain, wording
+from ....credits.codes import finding
 from ....credits.codes.finding import condition_of
 from ....credits.ledger.forecast import forecasts
 from ....credits.models import (
@@ -29,7 +31,9 @@ from ....credits.models import (
     Redemption,
     RedemptionLine,
 )
+from ....credits.terms import to_cents
 from ....credits.wording import name_of
+from .tables import badge
 
 Kind, State = LedgerEntry.Kind, Redemption.State
 MOST_ORDERS = 3
@@ -49,6 +53,7 @@ def exported(codes: Any) -> Iterator[list[Any]]:
         _("Until"),
         _("Issued"),
         _("Test code"),
+        _("Child of"),
     ]
     now = timezone.now()
     for code in codes.iterator(chunk_size=1_000):
@@ -63,6 +68,7 @@ def exported(codes: Any) -> Iterator[list[Any]]:
             code.expires_at,
             code.created_at,
             _("Yes") if code.is_test else _("No"),
+            str(code.parent) if code.parent else "",
         ]
 
 
@@ -72,6 +78,20 @@ class GrantRow:
 
     grant: CreditGrant
     has_expired: bool
+    paid_amount: Decimal | None = None
+    """What it was sold for; of a moved part, its share of that, in cents."""
+    paid_currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRow:
+    """A child code with its state and its balance."""
+
+    code: CreditCode
+    badge: str
+    balance: int
+    moved: int
+    """The credits that were moved to it, less what came back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +137,23 @@ class ChangeRow:
 
 
 def grant_row(grant: CreditGrant, at: datetime) -> GrantRow:
-    return GrantRow(grant, bool(grant.expires_at and grant.expires_at <= at))
+    has_expired = bool(grant.expires_at and grant.expires_at <= at)
+    sold = grant.origin_grant
+    amount = sold.paid_amount
+    if amount is not None and grant.source:
+        amount = to_cents(Fraction(amount) * grant.credits / sold.credits)
+    return GrantRow(grant, has_expired, amount, sold.paid_currency)
+
+
+def child_rows(code: CreditCode, at: datetime, most: int) -> Iterator[ChildRow]:
+    """Return the child codes of a code, the latest first."""
+    moves = Q(grants__entries__kind=Kind.MOVE)
+    children = finding.with_condition(CreditCode.objects.filter(parent=code), at)
+    moved = Coalesce(Sum("grants__entries__credits", filter=moves), 0)
+    child: Any
+    for child in children.annotate(moved=moved).order_by("-pk")[:most]:
+        state = badge(finding.condition_of(child, at))
+        yield ChildRow(child, state, child.credits_left, child.moved)
 
 
 def facts_of(code: CreditCode) -> list[tuple[str, str]]:
@@ -362,6 +398,8 @@ def _name_of_field(name: str) -> str:
         "access": _("accesses and places extended"),
         "mailed_to": _("to"),
         "managers": _("managers"),
+        "child": _("child code"),
+        "parent": _("parent"),
     }
     if name in own:
         return own[name]

@@ -32,6 +32,13 @@ def test_badge(code: Any) -> str:
     return format_html('<span class="badge badge-warning">{}</span>', _("Test"))
 
 
+def child_badge(code: Any) -> str:
+    """Return what marks a child code in a list."""
+    if code.parent_id is None:
+        return ""
+    return format_html('<span class="badge badge-light">{}</span>', _("Child"))
+
+
 class TablePaginator(CappedPaginator):
     """Pages a table of django-tables2, which wraps its queryset twice."""
 
@@ -77,7 +84,8 @@ class CodeTable(DashboardTable):
         return str(super().get_caption_display())
 
     def render_label(self, record: Any) -> str:
-        return format_html("{} {}", record.label, test_badge(record))
+        badges = format_html("{} {}", child_badge(record), test_badge(record))
+        return format_html("{} {}", record.label, badges)
 
     def render_chosen(self, record: Any) -> str:
         return format_html(

@@ -93,7 +93,8 @@ class ExportCodesView(CodesMixin, View):
 
     def get(self, request: Any) -> StreamingHttpResponse:
         form = CodeSearchForm(request.GET)
-        codes = finding.with_condition(CreditCode.objects.order_by("-pk"))
+        codes = finding.with_condition(CreditCode.objects.select_related("parent"))
+        codes = codes.order_by("-pk")
         found = form.filtered(codes) if form.is_valid() else codes.none()
         respond = FORMATS.get(request.GET.get("as", ""), csv_response)
         response: StreamingHttpResponse = respond(
@@ -121,11 +122,19 @@ class FindCodeView(CodesMixin, View):
         if code_text.looks_generated(text):
             messages.error(request, _("There is no code with this text."))
             asked["q"] = ""
+        asked["child_of"] = self.parent(asked.get("child_of", "").strip())
         names = [name for name in CodeSearchForm.base_fields if asked.get(name)]
         search = QueryDict(mutable=True)
         for name in names:
             search[name] = asked.get(name, "")
         return HttpResponseRedirect(f"{reverse(LIST)}?{search.urlencode()}")
+
+    @sensitive_variables()
+    def parent(self, text: str) -> str:
+        """Return what an address may say of the parent that was typed."""
+        if text and (found := code_text.find(text)):
+            return f"#{found.pk}"
+        return "" if code_text.looks_generated(text) else text
 
 
 @method_decorator(
@@ -173,7 +182,7 @@ class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
     context_object_name = "code"
 
     def get_queryset(self) -> QuerySet[CreditCode]:
-        codes = CreditCode.objects.select_related("content", "created_by")
+        codes = CreditCode.objects.select_related("content", "created_by", "parent")
         return finding.with_condition(codes)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
@@ -192,6 +201,8 @@ class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
             chart=chart_of(balances_over_time(grants, at=now, most=MOST_DRAWN)),
             grants=[showing.grant_row(grant, now) for grant in grants],
             facts=showing.facts_of(code),
+            children=list(showing.child_rows(code, now, MOST_SHOWN)),
+            children_count=code.children.count(),
             is_for_nobody=is_for_nobody(code),
             actions=self.actions(),
             may_create=CreateCodeView.is_open_to(self.request.user),
