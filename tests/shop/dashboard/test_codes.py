@@ -719,6 +719,7 @@ def test_the_page_leads_from_a_code_to_its_redemptions(staff, learner, code):
     assert "sam@acme.example" in text
     assert "9DNH0" not in text
     assert "Security 2 60 30" in text
+    assert "Given back +30" in text
 
 
 def test_movements_are_read_from_the_latest_to_the_first(staff, code, monkeypatch):

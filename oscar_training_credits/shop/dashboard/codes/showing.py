@@ -268,6 +268,8 @@ def entry_row(entry: LedgerEntry) -> EntryRow:
 
 def what_of(entry: LedgerEntry) -> str:
     """Return what a movement has become: a hold that was captured is a purchase."""
+    if entry.kind == Kind.REFUND:
+        return _("Given back")
     redemption = entry.redemption
     if entry.kind != Kind.HOLD or redemption is None:
         return str(entry.get_kind_display())
