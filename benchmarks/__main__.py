@@ -37,6 +37,7 @@ LEFT_OUT = "mysqlclient; python_version < '3'"
 ENVIRONMENTS = {
     "site": {},
     "million": {},
+    "academy": {},
     "shop": {"BENCHMARK_SITE": "shop", "WITH_CREDITS": "1"},
     "oscar": {"BENCHMARK_SITE": "shop", "WITH_CREDITS": ""},
 }

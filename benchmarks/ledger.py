@@ -8,7 +8,7 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
-from oscar_training_credits.credits.codes.label_index import create_label_index
+from oscar_training_credits.credits.codes import word_index
 from oscar_training_credits.credits.ledger.triggers import create_triggers
 from oscar_training_credits.test.factories import (
     make_issued,
@@ -82,7 +82,7 @@ def make_tables() -> None:
     with connection.schema_editor() as editor:
         create_triggers(apps, editor)
     with connection.schema_editor() as editor:
-        create_label_index(apps, editor)
+        word_index.create(apps, editor)
 
 
 def generate(entries: int) -> None:

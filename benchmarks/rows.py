@@ -7,6 +7,24 @@ from collections.abc import Iterator
 from .measuring import Contender, Row
 
 OURS = "this package"
+PAGES = {
+    "list": "",
+    "list, last page": "?page=400",
+    "sorted by label": "?sort=label",
+    "two common words": "?q=spring+cohort",
+    "two words, one rare": "?q=cohort+nobody",
+    "an order's number": "?q=copy-123",
+    "a learner's address": "?q=person77@example.com",
+    "one of the largest customers": "?holder=great+customer+1",
+    "active": "?state=active",
+    "used up": "?state=used-up",
+    "expired": "?state=expired",
+    "fewer than 50 credits": "?under=50",
+    "test codes": "?test=only",
+    "end within 30 days": "?expiring=30",
+    "used up, one customer's": "?state=used-up&holder=great+customer+1",
+}
+"""What the list of codes in the dashboard is asked."""
 
 
 def rows(quick: bool) -> Iterator[Row]:
@@ -15,6 +33,7 @@ def rows(quick: bool) -> Iterator[Row]:
     yield from pages_of_courses()
     yield from shop((1,) if quick else (1, 10, 50))
     yield from a_million()
+    yield from dashboard()
 
 
 def spending() -> Iterator[Row]:
@@ -114,3 +133,13 @@ def a_million() -> Iterator[Row]:
         "s",
         (Contender(OURS, "million", "auditing"),),
     )
+
+
+def dashboard() -> Iterator[Row]:
+    for title in (*PAGES, "a code", "a code of 100,000 orders"):
+        yield Row(
+            f"dashboard, a million codes, {title}, p95",
+            "ms",
+            (Contender(OURS, "academy", title),),
+            once=True,
+        )

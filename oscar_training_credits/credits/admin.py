@@ -121,6 +121,23 @@ class ListedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().response_action(request, queryset, *args, **kwargs)
 
 
+class CodeChangeList(ListedChangeList):
+    """A list of codes: of those that are found, the newest."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        everything = super().get_queryset
+        codes = everything(request, *args, **kwargs)
+        if not self.has_active_filters and not self.query:
+            return codes
+
+        def find(codes: Any) -> Any:
+            self.root_queryset = codes
+            return everything(request, *args, **kwargs)
+
+        found = listing.of_keys(listing.newest(find))
+        return finding.with_condition(found).order_by(*codes.query.order_by)
+
+
 class ReadOnlyAdmin(ListedAdmin):
     """Records that only the services write."""
 
@@ -359,6 +376,9 @@ class CreditCodeAdmin(CodeSearchMixin, PatientAdminMixin, ListedAdmin):
     filter_horizontal = ["groups"]
     raw_id_fields = ["learners"]
     inlines = [GrantInline]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return CodeChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CreditCode]:
         return finding.with_condition(CreditCode.objects.all())

@@ -1,11 +1,8 @@
-"""Codes as staff look for them: what a search finds, and what state they are in.
-
-Each source of a search is a query of its own that an index answers: conditions on
-several tables in one query would read all rows of each.
-"""
+"""Codes as staff look for them: what a search finds, and what state they are in."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +16,9 @@ from ..models import CreditCode, CreditGrant, Redemption
 from ..models.codes import CreditCodeQuerySet
 from . import listing
 from .rules.limits import is_used_once, used_once
+
+MOST_NAMESAKES = 100
+"""How many accounts with one e-mail address are looked up."""
 
 
 class Condition(models.TextChoices):
@@ -79,18 +79,12 @@ def in_condition(
         return unexpired.filter(starts_at__gt=at)
     started = unexpired.filter(Q(starts_at=None) | Q(starts_at__lte=at))
     if condition == Condition.USED_UP:
-        return _among(started, _empty(at), _used(at))
+        # Each of them from what is looked through alone.
+        empty = listing.holding_less(started, 1, at).values("pk")
+        return _among(started, empty, started.filter(used_once(at)).values("pk"))
     spendable = CreditGrant.objects.unexpired(at).filter(remaining__gt=0)
     funded = started.filter(Exists(spendable.filter(code=OuterRef("pk"))))
     return funded.filter(~used_once(at))
-
-
-def _empty(at: datetime) -> QuerySet[Any, Any]:
-    return listing.holding_less(CreditCode.objects.all(), 1, at).values("pk")
-
-
-def _used(at: datetime) -> QuerySet[Any, Any]:
-    return CreditCode.objects.filter(used_once(at)).values("pk")
 
 
 def _among(
@@ -106,29 +100,40 @@ def expiring(codes: CreditCodeQuerySet, days: int, at: datetime) -> CreditCodeQu
     return codes.filter(expires_at__gt=at, expires_at__lte=at + timedelta(days=days))
 
 
-def matching(codes: CreditCodeQuerySet, text: str) -> CreditCodeQuerySet:
+def matching(
+    codes: CreditCodeQuerySet, text: str, keys: Sequence[int] | None = None
+) -> CreditCodeQuerySet:
     """Return the codes that `text` leads to.
 
-    It is what `listing.matching` finds, a part of the holder or of the reference, an
-    order that was paid with the code, or the whole e-mail address of a learner who
-    ordered with it or whom it names.
+    It is what `listing.matching` finds, and what has one of `keys`, those that
+    `keys_elsewhere` returns: pass them if you ask several times.
     """
-    held = Q(holder__icontains=text) | Q(reference__icontains=text)
-    sources: list[QuerySet[Any, Any]] = [
-        listing.matching(CreditCode.objects.all(), text).values("pk"),
-        CreditCode.objects.filter(held).values("pk"),
-        Redemption.objects.filter(order_number=text).values("code"),
-    ]
+    keys = keys_elsewhere(text) if keys is None else keys
+    in_words = listing.matching(codes, text)
+    return in_words | codes.filter(pk__in=keys) if keys else in_words
+
+
+def keys_elsewhere(text: str) -> list[int]:
+    """Return the keys of the codes that other tables lead to.
+
+    It is the number of an order that was paid with the code, or the whole e-mail
+    address of a learner who ordered with it or whom it names. Each is a query of its
+    own that an index answers: conditions on several tables in one query would read all
+    rows of each.
+    """
+    orders = Redemption.objects.filter(order_number=text)
+    sources = [orders.values_list("code", flat=True)]
     if "@" in text:
         sources += _of_learners(text)
-    return _among(codes, *sources)
+    most = listing.CappedPaginator.CAP + 1
+    return [key for keys in sources for key in keys.order_by().distinct()[:most]]
 
 
 def _of_learners(address: str) -> list[QuerySet[Any, Any]]:
     User = get_user_model()
     name = User.get_email_field_name()
-    learners = User._default_manager.filter(**{f"{name}__iexact": address}).values("pk")
-    return [
-        Redemption.objects.filter(learner__in=learners).values("code"),
-        CreditCode.objects.filter(learners__in=learners).values("pk"),
-    ]
+    found = User._default_manager.filter(**{f"{name}__iexact": address})
+    learners = list(found.values_list("pk", flat=True)[:MOST_NAMESAKES])
+    redeemed = Redemption.objects.filter(learner__in=learners)
+    named = CreditCode.objects.filter(learners__in=learners)
+    return [redeemed.values_list("code", flat=True), named.values_list("pk", flat=True)]

@@ -1,4 +1,4 @@
-"""Many codes in the background: issued or imported in steps that are never repeated.
+"""Many codes in the background: issued, checked or imported in steps, none repeated.
 
 A step first counts itself as done on the row of the job, and commits together with its
 codes. So a second worker waits, one that is killed leaves nothing half done, and
@@ -13,7 +13,7 @@ import inspect
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.dateparse import parse_datetime
@@ -31,6 +31,7 @@ from django.views.decorators.debug import sensitive_variables
 from ...conf import settings
 from ...exceptions import JobStopped
 from ..isolation import own_transaction
+from ..locking import for_update
 from ..models import CodeJob, CodeJobEvent, CreditCode
 from ..terms import Paid
 from . import importing, workers
@@ -44,6 +45,8 @@ logger = logging.getLogger("training_credits")
 State, Kind, Event = CodeJob.State, CodeJob.Kind, CodeJobEvent.Kind
 
 MOST_CODES = 1_000_000
+MOST_CHECKED_AT_ONCE = 5_000
+"""A file with more rows is checked in the background."""
 SALT = "oscar_training_credits.job"
 STALLED = timedelta(seconds=30)
 """After so long without a step nobody seems to work on a job."""
@@ -86,6 +89,26 @@ def plan_issue(count: int, *, key: str, by: AbstractBaseUser, **terms: Any) -> C
     return job
 
 
+def plan_import(rows: Iterable[importing.Row], **of: Any) -> CodeJob:
+    """Return a draft that imports `rows`, or what is refused because of its errors.
+
+    A long file is checked by the site's workers, or whoever calls `run`: its state says
+    so. The rest is that of `importing.keep_rows`.
+
+    Raises:
+        FileRefused: as `keep_rows` says.
+    """
+    job = importing.keep_rows(rows, **of)
+    if job.state != State.CHECKING or job.done:
+        return job
+    if job.total <= MOST_CHECKED_AT_ONCE:
+        run(job.pk)
+        job.refresh_from_db()
+    else:
+        _hand_to_workers(job)
+    return job
+
+
 def note(job: CodeJob, kind: str, by: AbstractBaseUser | None) -> None:
     """Keep on record what somebody did about a job."""
     job.events.create(kind=kind, by_id=by.pk if by else None)
@@ -94,20 +117,19 @@ def note(job: CodeJob, kind: str, by: AbstractBaseUser | None) -> None:
 def confirm(job: CodeJob, *, by: AbstractBaseUser) -> bool:
     """Begin with what was planned, once; tell whether it began now.
 
-    An import is refused if a code of it has been issued meanwhile.
+    An import is checked once more first, and refused if a code of it was issued
+    meanwhile.
     """
+    first = State.CHECKING if job.kind == Kind.IMPORT else State.RUNNING
     key = settings.CODE_KEYS[0]
     with own_transaction():
         begun = _at(job, State.DRAFT).update(
-            state=State.RUNNING,
+            state=first,
             active_at=timezone.now(),
             salt=secrets.token_hex(32) if job.kind == Kind.ISSUE else "",
             key_mark=_mark(key),
         )
         if not begun:
-            return False
-        if job.kind == Kind.IMPORT and (taken := importing.check_again(job)):
-            _at(job, State.RUNNING).update(state=State.REFUSED, failed=taken)
             return False
         note(job, Event.CONFIRMED, by)
     _hand_to_workers(job)
@@ -118,10 +140,11 @@ def go_on(job: CodeJob, *, by: AbstractBaseUser) -> None:
     """Go on with a job that stopped, or that nobody has worked on for a while."""
     now = timezone.now()
     stopped = Q(state=State.STOPPED)
-    stalled = Q(state=State.RUNNING, active_at__lt=now - STALLED)
+    stalled = Q(state__in=CodeJob.AT_WORK, active_at__lt=now - STALLED)
+    on = Case(When(state=State.STOPPED, then=F("stopped_while")), default=F("state"))
     with transaction.atomic():
         jobs = CodeJob.objects.filter(stopped | stalled, pk=job.pk)
-        if not jobs.update(state=State.RUNNING, error="", active_at=now):
+        if not jobs.update(state=on, error="", active_at=now):
             return
         note(job, Event.STARTED_AGAIN, by)
     _hand_to_workers(job)
@@ -129,25 +152,27 @@ def go_on(job: CodeJob, *, by: AbstractBaseUser) -> None:
 
 def is_stalled(job: CodeJob) -> bool:
     """Tell whether nobody seems to work on a job that is running."""
-    if job.state != State.RUNNING or job.active_at is None:
+    if job.state not in CodeJob.AT_WORK or job.active_at is None:
         return False
     return job.active_at < timezone.now() - STALLED
 
 
 def discard(job: CodeJob) -> bool:
     """Delete a job that has not begun; tell whether there was one."""
-    deleted, _models = CodeJob.objects.filter(
-        pk=job.pk, state__in=CodeJob.NOT_BEGUN
-    ).delete()
-    return bool(deleted)
+    with own_transaction():
+        found = for_update(CodeJob.objects.filter(pk=job.pk).order_by("pk")).first()
+        if found is None or not found.can_be_discarded:
+            return False
+        found.delete()
+    return True
 
 
 def run(job_id: int, *, seconds: float | None = None) -> None:
     """Work on a job to its end, or for so long. Any number may do so at once."""
     begun = time.monotonic()
     while True:
-        job = CodeJob.objects.select_related("created_by").get(pk=job_id)
-        if job.state != State.RUNNING:
+        job = CodeJob.objects.select_related("created_by").filter(pk=job_id).first()
+        if job is None or job.state not in CodeJob.AT_WORK:
             return
         try:
             _step(job)
@@ -165,7 +190,11 @@ def _step(job: CodeJob) -> None:
     with own_transaction():
         if not _count(job, size):
             return  # another one has taken this step
-        if job.kind == Kind.IMPORT:
+        if job.state == State.CHECKING:
+            importing.check_part(job, job.done // CHUNK)
+            if job.done + size >= job.total:
+                importing.end_check(job)
+        elif job.kind == Kind.IMPORT:
             importing.import_part(job, job.done // CHUNK)
         else:
             texts = list(_texts(job, job.done, job.done + size))
@@ -175,17 +204,19 @@ def _step(job: CodeJob) -> None:
 def _count(job: CodeJob, size: int) -> bool:
     """Count the next step as done: it locks the row, so there is one who does it."""
     now = timezone.now()
-    is_last = job.done + size >= job.total
+    is_last = job.state == State.RUNNING and job.done + size >= job.total
     ending = {"state": State.DONE, "finished_at": now} if is_last else {}
     return bool(
-        _at(job, State.RUNNING)
+        _at(job, job.state)
         .filter(done=job.done)
         .update(done=F("done") + size, active_at=now, **ending)
     )
 
 
 def _stop(job: CodeJob, error: str) -> None:
-    _at(job, State.RUNNING).update(state=State.STOPPED, error=error)
+    at_work = CodeJob.objects.filter(pk=job.pk, state__in=CodeJob.AT_WORK)
+    # In this order: MariaDB reads what the same UPDATE has written before.
+    at_work.update(stopped_while=F("state"), state=State.STOPPED, error=error)
 
 
 def _at(job: CodeJob, state: str) -> Any:
@@ -282,9 +313,10 @@ def forget_what_is_over() -> None:
     now = timezone.now()
     over = Q(finished_at__lt=now - KEPT) | Q(handed_out_at__lt=now - KEPT_AFTER_FETCHED)
     CodeJob.objects.filter(over, state=State.DONE).exclude(salt="").update(salt="")
-    CodeJob.objects.filter(
-        state__in=CodeJob.NOT_BEGUN, created_at__lt=now - timedelta(days=1)
-    ).delete()
+    begun = (State.RUNNING, State.DONE)
+    old = CodeJob.objects.filter(created_at__lt=now - timedelta(days=1))
+    for job in old.exclude(state__in=begun):
+        discard(job)
 
 
 @sensitive_variables("secret")

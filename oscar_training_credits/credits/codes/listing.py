@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import IntegerField, OuterRef, Q, Subquery, Sum
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import (
+    BooleanField,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    Subquery,
+    Sum,
+    Value,
+)
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import LessThan
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from ..models import CreditGrant
+from ..models import CreditCode, CreditGrant
 from ..models.codes import CreditCodeQuerySet
+from . import word_index
+
+RECENT = 40_000
+"""How many codes are looked through first, by their keys."""
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -24,9 +42,13 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     """
 
     CAP = 10_000
+    found: int | None = None
+    """How many rows there are, where that is known: of more than `CAP`, one more."""
 
     @cached_property
     def _counted(self) -> int:
+        if self.found is not None:
+            return self.found
         return int(self.rows().order_by().values("pk")[: self.CAP + 1].count())
 
     def rows(self) -> Any:
@@ -44,14 +66,71 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 def matching(codes: CreditCodeQuerySet, term: str) -> CreditCodeQuerySet:
-    """Narrow `codes` to those that each word of `term` is found in.
+    """Narrow `codes` to those where words begin with each word of `term`.
 
-    It is a part of the label, or the last four characters of the code.
+    Words of the label, the holder, the reference, and the last four characters.
     """
     for word in term.split():
-        named = Q(label__icontains=word)
-        codes = codes.filter(named | Q(last_four=word.upper()))
+        codes = codes.filter(word_index.having(word, using=codes.db))
     return codes
+
+
+def held_by(codes: CreditCodeQuerySet, term: str) -> CreditCodeQuerySet:
+    """Narrow `codes` to those whose holder has words beginning as those of `term`."""
+    for word in term.split():
+        held = word_index.having(word, using=codes.db, columns=["holder"])
+        codes = codes.filter(held)
+    return codes
+
+
+def newest(find: Callable[[CreditCodeQuerySet], Any]) -> list[int]:
+    """Return the keys of the newest `CappedPaginator.CAP` that are found, and one more.
+
+    `find` narrows codes to those that are looked for. It is given those that were
+    issued last, then those before: where many are found, most codes are never read.
+    """
+    most = CappedPaginator.CAP + 1
+    codes = CreditCode.objects.all()
+    last = upper = codes.aggregate(last=Max("pk"))["last"] or 0
+    keys: list[int] = []
+    size = RECENT
+    while upper > 0 and len(keys) < most:
+        lower = max(upper - size, 0)
+        part = find(codes.filter(pk__gt=lower, pk__lte=upper))
+        keys += _keys(part, most - len(keys))
+        # As many as are likely to be enough, or all the rest if few are found.
+        seen, upper = last - lower, lower
+        is_rare = len(keys) * 20 < most
+        size = last if is_rare else seen * (most - len(keys)) * 5 // (4 * len(keys))
+        size = max(size, RECENT)
+    return keys
+
+
+def _keys(codes: Any, most: int) -> list[int]:
+    # The database must not walk along the keys: what it would look for may be rare.
+    found = codes.order_by((F("pk") + 0).desc()).values_list("pk", flat=True)
+    return list(found[:most])
+
+
+def of_keys(keys: Sequence[int]) -> CreditCodeQuerySet:
+    """Return the codes with these keys."""
+    return CreditCode.objects.filter(key_in("pk", keys))
+
+
+def key_in(name: str, keys: Sequence[int]) -> Any:
+    """Return the condition that a key is one of these, which may be thousands.
+
+    As one parameter, where it can be: Django and the driver would adapt each.
+    """
+    if connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
+        return Q((f"{name}__in", keys))
+    return _IsAmong(F(name), Value("{" + ",".join(map(str, keys)) + "}"))
+
+
+class _IsAmong(Func):
+    arg_joiner = " = ANY("
+    template = "(%(expressions)s::bigint[]))"
+    output_field = BooleanField()
 
 
 def with_balance(
@@ -70,7 +149,14 @@ def holding_less(
     # What each grant of such a code must be; an index finds them.
     small = Q(remaining_digits__lte=len(str(most)) if most > 0 else 0)
     few = CreditGrant.objects.filter(small | Q(expires_at__lte=at))
-    return codes.filter(LessThan(_balance(at), credits), pk__in=few.values("code"))
+    # What merely exists is joined, and not summed up for each code.
+    some = CreditGrant.objects.unexpired(at).filter(remaining__gt=0)
+    less = (
+        LessThan(_balance(at), credits)
+        if most
+        else ~Exists(some.filter(code=OuterRef("pk")))
+    )
+    return codes.filter(less, pk__in=few.values("code"))
 
 
 def _balance(at: datetime) -> Coalesce:

@@ -1,7 +1,5 @@
 from django.db import migrations, models
 
-from ..codes.label_index import create_label_index, drop_label_index
-
 
 class Migration(migrations.Migration):
     dependencies = [("training_credits", "0007_usual_names")]
@@ -67,6 +65,4 @@ class Migration(migrations.Migration):
                 fields=["expires_at"], name="training_credits_grant_end"
             ),
         ),
-        # Last, and by itself: PostgreSQL may refuse it, and all else stays.
-        migrations.RunPython(create_label_index, drop_label_index),
     ]

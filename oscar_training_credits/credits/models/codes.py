@@ -217,7 +217,16 @@ class CreditCode(ServiceColumns):
             models.Index(fields=["label", "id"], name="training_credits_code_label"),
             models.Index(fields=["expires_at", "id"], name="training_credits_code_end"),
             models.Index(fields=["state", "id"], name="training_credits_code_state"),
-            models.Index(fields=["last_four"], name="training_credits_code_last4"),
+            models.Index(
+                fields=["starts_at"],
+                condition=Q(starts_at__isnull=False),
+                name="training_credits_code_start",
+            ),
+            models.Index(
+                fields=["is_test"],
+                condition=Q(is_test=True),
+                name="training_credits_code_test",
+            ),
         ]
         permissions = [
             (

@@ -24,13 +24,14 @@ class CodeJob(models.Model):
         IMPORT = "import", _("Import of codes")
 
     class State(models.TextChoices):
+        CHECKING = "checking", _("Being checked")
         DRAFT = "draft", _("To be confirmed")
         REFUSED = "refused", _("Refused")
         RUNNING = "running", _("Running")
         STOPPED = "stopped", _("Stopped")
         DONE = "done", _("Done")
 
-    NOT_BEGUN: ClassVar[tuple[str, str]] = (State.DRAFT, State.REFUSED)
+    AT_WORK: ClassVar[tuple[str, str]] = (State.CHECKING, State.RUNNING)
 
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices)
     state = models.CharField(
@@ -46,6 +47,13 @@ class CodeJob(models.Model):
     key_mark = models.CharField(max_length=16, blank=True, editable=False)
     """By which the secret is known again among those of the site."""
     error = models.TextField(_("why it stopped"), blank=True)
+    stopped_while = models.CharField(
+        _("what it did before"),
+        max_length=10,
+        choices=State.choices,
+        default=State.RUNNING,
+        editable=False,
+    )
     active_at = models.DateTimeField(_("last step"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
     handed_out_at = models.DateTimeField(_("file handed out"), null=True)
@@ -75,9 +83,30 @@ class CodeJob(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.pk})"
 
+    @property
+    def is_confirmed(self) -> bool:
+        """Staff have said that it is to begin."""
+        return bool(self.key_mark)
+
+    @property
+    def is_checking(self) -> bool:
+        """Its rows are being checked, or were when it stopped."""
+        was = self.stopped_while if self.state == self.State.STOPPED else self.state
+        return bool(was == self.State.CHECKING)
+
+    @property
+    def can_be_discarded(self) -> bool:
+        """It has not made a code, and is not about to."""
+        if self.state in (self.State.RUNNING, self.State.DONE):
+            return False
+        return self.state == self.State.REFUSED or not self.is_confirmed
+
 
 class CodeJobPart(models.Model):
-    """Some rows of a file that is imported: digests in the place of texts."""
+    """Some rows of a file that is imported: digests in the place of texts.
+
+    As they are read at first, and as they are to be imported once they are checked.
+    """
 
     job = models.ForeignKey(
         CodeJob, on_delete=models.CASCADE, related_name="parts", db_index=False

@@ -38,6 +38,7 @@ class Redemption(ServiceColumns):
         verbose_name=_("code"),
         on_delete=models.PROTECT,
         related_name="redemptions",
+        db_index=False,
     )
     state = models.CharField(_("state"), max_length=10, choices=State.choices)
     order_number = models.CharField(_("order number"), max_length=128)
@@ -75,6 +76,10 @@ class Redemption(ServiceColumns):
     class Meta:
         verbose_name = _("redemption")
         verbose_name_plural = _("redemptions")
+        indexes = [
+            # The latest orders of a code, which may have a hundred thousand.
+            models.Index(fields=["code", "id"], name="training_credits_code_orders")
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["order", "code"], name="training_credits_one_redemption"
@@ -173,6 +178,7 @@ class LedgerEntry(models.Model):
         verbose_name=_("grant"),
         on_delete=models.PROTECT,
         related_name="entries",
+        db_index=False,
     )
     redemption = models.ForeignKey(
         Redemption,
@@ -212,6 +218,10 @@ class LedgerEntry(models.Model):
         verbose_name = _("ledger entry")
         verbose_name_plural = _("ledger entries")
         base_manager_name = "objects"
+        indexes = [
+            # The latest movements of a code, which may have a hundred thousand.
+            models.Index(fields=["grant", "id"], name="training_credits_grant_entries")
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["redemption", "grant", "kind"],

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +15,7 @@ from oscar_training_credits.credits.codes import listing
 from oscar_training_credits.credits.codes.issuing import add_grant
 from oscar_training_credits.credits.ledger.entries import redeem_credits
 from oscar_training_credits.credits.models import CreditCode, Redemption
+from oscar_training_credits.shop.dashboard.codes.forms import CodeSearchForm
 from oscar_training_credits.test.factories import (
     make_code,
     make_issued,
@@ -57,7 +59,16 @@ def shown(response) -> list[str]:
 @pytest.mark.parametrize(
     ("term", "found"),
     [
-        pytest.param("cohort", ["ACME, spring cohort"], id="a piece of the label"),
+        pytest.param("cohort", ["ACME, spring cohort"], id="a word of the label"),
+        pytest.param("coh acm", ["ACME, spring cohort"], id="beginnings of words"),
+        pytest.param("ohort", [], id="no piece of a word"),
+        pytest.param("c-2026-17", ["ACME, spring cohort"], id="the reference"),
+        pytest.param("2026-1", ["ACME, spring cohort"], id="a word and signs"),
+        pytest.param("C-17", [], id="signs count"),
+        pytest.param("m\u00fcller spring", ["ACME, spring cohort"], id="of two texts"),
+        pytest.param("(the", ["ACME, spring cohort"], id="after a sign"),
+        pytest.param("'", [], id="a sign alone"),
+        pytest.param("\\ % &!|:*", [], id="signs that mean something to databases"),
         pytest.param("SPRING acme", ["ACME, spring cohort"], id="words in any order"),
         pytest.param("my77", ["Swordfish"], id="last four, in any case"),
         pytest.param("y77", [], id="no piece of the last four"),
@@ -66,7 +77,9 @@ def shown(response) -> list[str]:
     ],
 )
 def test_codes_are_found_by_label_and_last_four(term, found):
-    make_code(label="ACME, spring cohort")
+    make_code(
+        label="ACME, spring cohort", holder="M\u00fcller (the", reference="C-2026-17"
+    )
     make_issued(label="Swordfish", text="Swordfish-Academy-77")
 
     assert labels(listing.matching(CreditCode.objects.all(), term)) == found
@@ -192,3 +205,73 @@ def test_ties_are_sorted_as_an_index_has_them(admin):
 
     assert list(up.queryset.query.order_by) == ["label", "pk"]
     assert list(down.queryset.query.order_by) == ["-label", "-pk"]
+
+
+def keys_of(*labels: str) -> list[int]:
+    return [CreditCode.objects.get(label=label).pk for label in labels]
+
+
+@pytest.mark.parametrize(
+    ("cap", "found"),
+    [(1, ["f", "e"]), (2, ["f", "e", "b"]), (5, ["f", "e", "b", "a"])],
+    ids=["many are found at once", "in several steps", "all"],
+)
+def test_the_newest_of_those_found_are_listed(monkeypatch, cap, found):
+    monkeypatch.setattr(listing.CappedPaginator, "CAP", cap)
+    monkeypatch.setattr(listing, "RECENT", 2)
+    for label in "abcdef":
+        make_code(label=label, holder="" if label in "cd" else "ACME")
+
+    keys = listing.newest(lambda codes: codes.filter(holder="ACME"))
+
+    assert keys == keys_of(*found)
+    assert labels(listing.of_keys(keys)) == sorted(found)
+
+
+def test_nothing_is_found_where_there_are_no_codes():
+    assert listing.newest(lambda codes: codes) == []
+    assert not listing.of_keys([]).exists()
+
+
+@pytest.fixture
+def thousands():
+    """Three thousand codes, of which the database knows how common what is."""
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL's plans are looked at")
+    codes = [
+        CreditCode(
+            digest=f"{number:064}",
+            last_four=f"{number:04}",
+            label=f"Cohort {number % 2}",
+            holder=f"Customer {number}",
+            is_test=number % 1_000 == 0,
+            starts_at=timezone.now() + HOUR if number % 1_000 == 1 else None,
+        )
+        for number in range(3_000)
+    ]
+    CreditCode.objects.bulk_create(codes)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE training_credits_creditcode")
+
+
+@pytest.mark.parametrize(
+    ("search", "index"),
+    [
+        pytest.param({"q": "customer 17"}, "code_words", id="two words"),
+        pytest.param({"q": "0017"}, "code_words", id="last four"),
+        pytest.param({"q": "nobody"}, "code_words", id="nothing"),
+        pytest.param({"holder": "customer 17"}, "code_words", id="holder"),
+        pytest.param({"test": "only"}, "code_test", id="test codes"),
+        pytest.param({"state": "not-started"}, "code_start", id="not started"),
+        pytest.param({"state": "closed"}, "code_state", id="state"),
+        pytest.param({"expiring": "7"}, "code_end", id="ends soon"),
+    ],
+)
+def test_what_is_looked_for_is_found_by_an_index(thousands, search, index):
+    form = CodeSearchForm(search)
+    assert form.is_valid()
+
+    plan = form.filtered(CreditCode.objects.all()).explain()
+
+    assert f"training_credits_{index}" in plan
+    assert "Seq Scan on training_credits_creditcode" not in plan

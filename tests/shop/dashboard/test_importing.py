@@ -12,8 +12,9 @@ from uuid import uuid4
 import openpyxl
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import DatabaseError
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.codes import importing, jobs
@@ -21,6 +22,7 @@ from oscar_training_credits.credits.models import CodeJob, CodeJobPart, CreditCo
 from oscar_training_credits.shop.dashboard.codes import sheets
 from oscar_training_credits.test.factories import make_code
 
+from ...support import workers
 from ...support.shop import text_of, words
 from .test_codes import client_of, hidden
 
@@ -71,9 +73,9 @@ def page_of(job) -> str:
     return reverse("training_credits:code-import-job", args=[job.pk])
 
 
-def do(client, job, what: str):
+def do(client, job, what: str, **fields: str):
     url = reverse("training_credits:code-import-act", args=[job.pk])
-    return client.post(url, {"do": what})
+    return client.post(url, {"do": what, **fields})
 
 
 def errors_of(client, job) -> list[list[str]]:
@@ -295,6 +297,9 @@ def test_a_code_that_was_issued_while_others_are_imported_is_left_out(
     rows = [f"ACME-TEAM-{year},1,x" for year in range(2026, 2031)]
     job = checked(staff, lines(*rows))
     do(staff, job, "confirm")
+    do(staff, job, "advance", script="1")
+    job.refresh_from_db()
+    assert (job.state, job.done) == ("running", 0)
     make_code(5, text="ACME-TEAM-2030")
 
     do(staff, job, "advance")
@@ -448,7 +453,8 @@ def test_a_file_of_200_megabytes_is_refused_before_it_is_read(staff):
 
 
 def test_ten_thousand_errors_are_all_in_the_file(staff, monkeypatch):
-    monkeypatch.setattr(importing, "CHUNK", 1_000)
+    for module in (importing, jobs):
+        monkeypatch.setattr(module, "CHUNK", 1_000)
     job = checked(staff, lines(*["ACME-TEAM-2026,12.7,"] * 5_000))
 
     page = text_of(staff.get(page_of(job)))
@@ -459,6 +465,137 @@ def test_ten_thousand_errors_are_all_in_the_file(staff, monkeypatch):
     assert "5,000 rows are wrong" in page or "5000 rows are wrong" in page
     assert len(page) < 60_000
     assert page.count("no whole number") < 100
+
+
+# Long files
+
+
+@pytest.fixture
+def long(monkeypatch):
+    """Files of more than four rows are long, and each post does one step."""
+    from oscar_training_credits.shop.dashboard.codes import jobs as pages
+
+    monkeypatch.setattr(jobs, "MOST_CHECKED_AT_ONCE", 4)
+    monkeypatch.setattr(pages, "SECONDS", 0)
+
+
+FIVE = [f"ACME-TEAM-{year},1,x" for year in range(2026, 2031)]
+
+
+def test_a_long_file_is_checked_step_by_step_where_there_are_no_workers(staff, long):
+    job = checked(staff, lines(*FIVE))
+    page = words(text_of(staff.get(page_of(job))))
+    assert "Being checked" in page
+    assert "0 of 5 rows" in page
+
+    do(staff, job, "confirm")  # nothing to confirm yet
+    do(staff, job, "advance")
+    page = words(text_of(staff.get(page_of(job))))
+    assert "3 of 5 rows" in page
+    assert not CreditCode.objects.exists()
+    do(staff, job, "advance")
+
+    page = words(text_of(staff.get(page_of(job))))
+    assert "All is right. 5 codes will be imported." in page
+    assert "Credits on all of them 5" in page
+
+
+def test_a_long_file_is_checked_and_imported_by_workers(
+    staff, long, settings, django_capture_on_commit_callbacks
+):
+    settings.TASKS = workers.TASKS
+    workers.waiting.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        job = checked(staff, lines(*FIVE))
+    assert "0 of 5 rows" in words(text_of(staff.get(page_of(job))))
+    assert workers.work() == 1
+
+    with django_capture_on_commit_callbacks(execute=True):
+        do(staff, job, "confirm")
+        do(staff, job, "confirm")
+    page = words(text_of(staff.get(page_of(job))))
+    assert "looked up once more" in page
+    assert workers.work() == 1
+
+    job.refresh_from_db()
+    assert (job.state, job.done, CreditCode.objects.count()) == ("done", 5, 5)
+
+
+def test_what_is_wrong_in_a_long_file_is_shown_when_all_is_checked(staff, long):
+    make_code(5, text="ACME-TEAM-2030")
+    job = checked(staff, lines(*FIVE, "ACME-TEAM-2026,12.7,x"))
+    do(staff, job, "advance")
+    assert "What is wrong" not in text_of(staff.get(page_of(job)))
+    do(staff, job, "advance")
+
+    page = words(text_of(staff.get(page_of(job))))
+
+    assert "2 rows are wrong, so nothing is imported." in page
+    assert [row[:2] for row in errors_of(staff, job)] == [
+        ["6", "code"],
+        ["7", "code"],
+        ["7", "credits"],
+    ]
+    assert list(job.parts.exclude(rows=[])) == []
+    assert CreditCode.objects.count() == 1
+
+
+def test_what_is_being_checked_can_be_discarded(staff, long):
+    job = checked(staff, lines(*FIVE))
+    do(staff, job, "advance")
+
+    do(staff, job, "discard")
+
+    assert not CodeJob.objects.exists()
+    jobs.run(job.pk)  # a worker that comes too late
+
+
+def test_what_was_confirmed_can_not_be_discarded_while_it_is_checked_again(
+    staff, long, monkeypatch
+):
+    from oscar_training_credits.shop.dashboard.codes import jobs as pages
+
+    monkeypatch.setattr(pages, "SECONDS_WITH_SCRIPT", 0)
+    job = checked(staff, lines(*FIVE))
+    do(staff, job, "advance")
+    do(staff, job, "advance")
+    do(staff, job, "confirm")
+
+    do(staff, job, "discard")
+
+    job.refresh_from_db()
+    assert (job.state, job.done) == ("checking", 3)
+
+
+def test_errors_are_in_the_language_of_who_uploads(staff, long, settings):
+    settings.LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+    with translation.override("de"):
+        job = importing.keep_rows(
+            [importing.Row(2, {"code": "ACME-TEAM-2026", "credits": 5, "label": None})],
+            key="key",
+            name="x",
+            by=staff.user,
+        )
+
+    assert job.terms["language"] == "de"
+
+
+def test_a_check_that_stopped_goes_on_checking(staff, long, monkeypatch):
+    job = checked(staff, lines(*FIVE))
+    with monkeypatch.context() as patch:
+        patch.setattr(importing, "READERS", {"credits": broken})
+        do(staff, job, "advance")
+    assert "The database gave up" in text_of(staff.get(page_of(job)))
+
+    do(staff, job, "go-on")
+    do(staff, job, "advance")
+
+    job.refresh_from_db()
+    assert (job.state, job.done, job.failed) == ("draft", 0, 0)
+
+
+def broken(value, column):
+    raise DatabaseError
 
 
 def test_a_second_click_checks_and_imports_once(staff):

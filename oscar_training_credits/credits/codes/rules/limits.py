@@ -28,7 +28,8 @@ def is_used_once(code: CreditCode, at: datetime) -> bool:
 def used_once(at: datetime) -> Q:
     """Match the codes of which `is_used_once` says so."""
     own = counting_at(at).filter(code=OuterRef("pk"))
-    return Q(Exists(own), one_order_only=True)
+    # In this order: few codes are for one order only, and need the other question.
+    return Q(one_order_only=True) & Q(Exists(own))
 
 
 def within_orders(code: CreditCode, purchase: Purchase) -> Refusal | None:

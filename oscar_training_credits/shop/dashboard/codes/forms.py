@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, validate_email
 from django.db import transaction
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
@@ -23,7 +24,6 @@ from ....credits import email_domain, wording
 from ....credits.codes import (
     code_text,
     finding,
-    importing,
     issuing,
     jobs,
     listing,
@@ -124,6 +124,15 @@ class CodeSearchForm(forms.Form):
         """Tell whether more is asked for than a text."""
         return any(self.data.get(name) for name in self.fields if name != "q")
 
+    @cached_property
+    def elsewhere(self) -> list[int]:
+        """The keys of codes that orders and learners lead to, asked for once."""
+        return finding.keys_elsewhere(self.cleaned_data["q"].removeprefix("#"))
+
+    def asks(self) -> bool:
+        """Tell whether it narrows the list at all."""
+        return any(self.cleaned_data.values())
+
     @sensitive_variables()
     def filtered(self, codes: CreditCodeQuerySet) -> CreditCodeQuerySet:
         asked, now = self.cleaned_data, timezone.now()
@@ -131,21 +140,22 @@ class CodeSearchForm(forms.Form):
             # A whole code must not be in an address: there it finds nothing.
             if code_text.looks_generated(text) or code_text.find(text):
                 return codes.none()
-            codes = finding.matching(codes, text)
-        if asked["state"]:
-            codes = finding.in_condition(codes, asked["state"], now)
+            codes = finding.matching(codes, text, self.elsewhere)
         if asked["expiring"]:
             codes = finding.expiring(codes, asked["expiring"], now)
-        if asked["under"]:
-            codes = listing.holding_less(codes, asked["under"], now)
         if asked["content"]:
             codes = codes.filter(content=asked["content"])
         if asked["holder"]:
-            codes = codes.filter(holder__icontains=asked["holder"])
+            codes = listing.held_by(codes, asked["holder"])
         if asked["child_of"]:
             codes = children_of(codes, asked["child_of"])
         if asked["test"]:
             codes = codes.filter(is_test=asked["test"] == "only")
+        # Last, as what they ask costs more: of as few codes as there are by then.
+        if asked["under"]:
+            codes = listing.holding_less(codes, asked["under"], now)
+        if asked["state"]:
+            codes = finding.in_condition(codes, asked["state"], now)
         return codes
 
 
@@ -585,7 +595,7 @@ class ImportForm(KeyForm):
 
     def plan(self, *, by: Any) -> CodeJob:
         file = self.cleaned_data["file"]
-        return importing.plan_import(
+        return jobs.plan_import(
             sheets.rows_in(file),
             key=self.idempotency_key,
             name=file.name,

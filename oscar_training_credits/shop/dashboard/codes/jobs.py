@@ -24,7 +24,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.generic import DetailView, FormView, View
 
 from ....credits import wording
-from ....credits.codes import importing, jobs, workers
+from ....credits.codes import cells, importing, jobs, workers
 from ....credits.models import CodeJob, CreditCode, CreditGrant
 from ....exceptions import FileRefused, JobStopped
 from ..csv_files import csv_response
@@ -98,9 +98,10 @@ class ImportView(_ImportMixin, IssueManyView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
-            required=importing.REQUIRED,
-            columns=importing.COLUMNS,
+            required=cells.REQUIRED,
+            columns=cells.COLUMNS,
             most_rows=importing.MOST_ROWS,
+            most_at_once=jobs.MOST_CHECKED_AT_ONCE,
             most_sheet_rows=sheets.MOST_SHEET_ROWS,
             most_megabytes=sheets.MOST_BYTES // sheets.MEGABYTE,
             **kwargs,
@@ -141,7 +142,7 @@ class IssueJobView(_ManyMixin, DetailView):  # type: ignore[type-arg]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         job, has_workers = self.object, workers.has_workers()
         is_stuck = job.state == State.STOPPED or (has_workers and jobs.is_stalled(job))
-        is_running = job.state == State.RUNNING and not is_stuck
+        is_running = job.state in CodeJob.AT_WORK and not is_stuck
         name = job.terms.get("label") or job.terms.get("file", "")
         return super().get_context_data(
             heading=_("%(kind)s: %(name)s") % {"kind": self.title, "name": name},
@@ -150,13 +151,14 @@ class IssueJobView(_ManyMixin, DetailView):  # type: ignore[type-arg]
             act=reverse(f"training_credits:{self.name}-act", args=[job.pk]),
             facts=facts_of(job),
             percent=job.done * 100 // job.total if job.total else 0,
+            is_checking=job.is_checking,
             is_stuck=is_stuck,
             is_running=is_running,
             advances_here=is_running and not has_workers,
             refresh=REFRESH if is_running and has_workers else 0,
             texts_end_at=jobs.texts_end_at(job),
             is_mine=job.created_by_id == self.request.user.pk,
-            has_errors=bool(job.failed),
+            has_errors=bool(job.failed) and not job.is_checking,
             errors=list(islice(importing.errors_of(job), MOST_ERRORS)),
             most_errors=MOST_ERRORS,
             events=list(job.events.select_related("by").order_by("pk")),
@@ -259,7 +261,7 @@ class ImportErrorsView(_ImportMixin, View):
 def _lines(job: CodeJob, texts: Iterator[str]) -> Iterator[list[Any]]:
     """Yield what an import reads: headings, and a row for each code."""
     terms = job.terms
-    yield [name for name in importing.COLUMNS if name != "notes"]
+    yield [name for name in cells.COLUMNS if name != "notes"]
     rest = [
         terms["credits"],
         terms["label"],

@@ -12,7 +12,8 @@ from zipfile import BadZipFile, ZipFile
 
 from django.utils.translation import gettext as _
 
-from ....credits.codes.importing import COLUMNS, REQUIRED, Row
+from ....credits.codes.cells import COLUMNS, REQUIRED
+from ....credits.codes.importing import Row
 from ....exceptions import FileRefused
 
 MEGABYTE = 2**20

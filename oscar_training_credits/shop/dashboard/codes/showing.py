@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,8 @@ from django.utils.translation import ngettext
 from ....credits import email_domain, wording
 from ....credits.codes import finding
 from ....credits.codes.finding import condition_of
+from ....credits.codes.listing import key_in
+from ....credits.ledger.balances import latest_entries
 from ....credits.ledger.forecast import forecasts
 from ....credits.models import (
     CodeChange,
@@ -38,6 +40,8 @@ from .tables import badge
 Kind, State = LedgerEntry.Kind, Redemption.State
 MOST_ORDERS = 3
 """How many orders of one learner are named."""
+MOST_COUNTED = 5_000
+"""How many of the latest orders of a code are summed up on its page."""
 
 
 def exported(codes: Any) -> Iterator[list[Any]]:
@@ -234,12 +238,11 @@ def rate_text(per_day: Fraction) -> str:
 
 
 def entries_of(
-    grants: Iterable[CreditGrant], before: int | None = None
+    grants: Iterable[CreditGrant], before: int | None = None, *, most: int
 ) -> QuerySet[LedgerEntry]:
-    """Return the movements on these grants, the latest first, `before` one of them."""
-    rows = LedgerEntry.objects.filter(grant__in=list(grants)).order_by("-pk")
-    if before is not None:
-        rows = rows.filter(pk__lt=before)
+    """Return the latest movements on these grants, or before one, `most` at most."""
+    keys = latest_entries(grants, before=before).values_list("pk", flat=True)[:most]
+    rows = LedgerEntry.objects.filter(pk__in=list(keys)).order_by("-pk")
     return rows.select_related(
         "grant__created_by",
         "change__changed_by",
@@ -305,9 +308,19 @@ def holds_of(code: CreditCode) -> QuerySet[Redemption]:
     return held.select_related("learner").order_by("-pk")
 
 
-def used_by_learners(code: CreditCode) -> QuerySet[Any, Any]:
-    """Return the credits that each learner has taken, most first."""
+def counted_orders(code: CreditCode) -> list[int]:
+    """Return the keys of a code's latest orders, which are summed up: all, or the most.
+
+    To sum up a hundred thousand would take longer than all the rest of the page.
+    """
     captured = Redemption.objects.filter(code=code, state=State.CAPTURED)
+    keys = captured.order_by("-pk").values_list("pk", flat=True)
+    return list(keys[:MOST_COUNTED])
+
+
+def used_by_learners(orders: Sequence[int]) -> QuerySet[Any, Any]:
+    """Return the credits that each learner has taken, most first."""
+    captured = Redemption.objects.filter(key_in("pk", orders))
     return (
         captured.values("learner")
         .annotate(times=Count("pk"), total=Sum("credits"), last=Max("created_at"))
@@ -315,19 +328,17 @@ def used_by_learners(code: CreditCode) -> QuerySet[Any, Any]:
     )
 
 
-def learner_rows(code: CreditCode, most: int) -> list[UseRow]:
-    """Return who used the code: one row for each learner, those with most first."""
-    found = list(used_by_learners(code)[:most])
+def learner_rows(code: CreditCode, orders: Sequence[int], most: int) -> list[UseRow]:
+    """Return who placed these orders: one row for each, those with most first."""
+    found = list(used_by_learners(orders)[:most])
     ids = [row["learner"] for row in found if row["learner"]]
     people = get_user_model()._default_manager.in_bulk(ids)
-    orders = _orders_of(code, ids)
-    lines = RedemptionLine.objects.filter(
-        redemption__code=code, redemption__state=State.CAPTURED
-    )
+    numbers = _orders_of(code, ids)
+    lines = RedemptionLine.objects.filter(key_in("redemption", orders), refunded__gt=0)
     back = dict(
         lines.order_by()
         .values_list("redemption__learner")
-        .annotate(total=Coalesce(Sum("refunded"), 0))
+        .annotate(total=Sum("refunded"))
     )
     return [
         UseRow(
@@ -336,16 +347,16 @@ def learner_rows(code: CreditCode, most: int) -> list[UseRow]:
             credits=row["total"],
             refunded=back.get(row["learner"], 0),
             last=row["last"],
-            order_numbers=tuple(orders[row["learner"]][:MOST_ORDERS]),
+            order_numbers=tuple(numbers[row["learner"]][:MOST_ORDERS]),
         )
         for row in found
     ]
 
 
-def used_for_products(code: CreditCode) -> QuerySet[Any, Any]:
+def used_for_products(orders: Sequence[int]) -> QuerySet[Any, Any]:
     """Return the credits that each product has taken, most first."""
     lines = RedemptionLine.objects.filter(
-        redemption__code=code, settled_line__isnull=False
+        key_in("redemption", orders), settled_line__isnull=False
     )
     title = "settled_line__order_line__title"
     return (
@@ -359,7 +370,7 @@ def used_for_products(code: CreditCode) -> QuerySet[Any, Any]:
     )
 
 
-def product_rows(code: CreditCode, most: int) -> list[UseRow]:
+def product_rows(orders: Sequence[int], most: int) -> list[UseRow]:
     return [
         UseRow(
             name=row["settled_line__order_line__title"],
@@ -367,7 +378,7 @@ def product_rows(code: CreditCode, most: int) -> list[UseRow]:
             credits=row["total"],
             refunded=row["back"],
         )
-        for row in used_for_products(code)[:most]
+        for row in used_for_products(orders)[:most]
     ]
 
 

@@ -26,7 +26,7 @@ from django.views.decorators.debug import (
 from django.views.generic import DetailView, FormView, View
 
 from ....converters import number_in
-from ....credits.codes import code_text, finding, new_text
+from ....credits.codes import code_text, finding, listing, new_text
 from ....credits.codes.finding import condition_of
 from ....credits.codes.rules import is_for_nobody
 from ....credits.ledger.balances import balances_over_time
@@ -59,14 +59,28 @@ class CodeListView(CodesMixin, SearchedTableView):
     table_class = CodeTable
     search_form_class = CodeSearchForm
 
-    def rows(self) -> QuerySet[CreditCode]:
-        codes = finding.with_condition(CreditCode.objects.all())
-        rows: QuerySet[CreditCode] = codes.order_by("-pk")
+    found: int | None = None
+    """How many codes are found, if it was looked for some."""
+
+    def get_queryset(self) -> QuerySet[CreditCode]:
+        codes: Any = super().get_queryset()
+        if self.form.is_valid() and self.form.asks():
+            keys = listing.newest(self.form.filtered)
+            self.found, codes = len(keys), listing.of_keys(keys)
+        rows: QuerySet[CreditCode] = finding.with_condition(codes).order_by("-pk")
         return rows
+
+    def rows(self) -> QuerySet[CreditCode]:
+        return CreditCode.objects.all()
 
     def get_table_pagination(self, table: Any) -> dict[str, Any]:
         paging = super().get_table_pagination(table)
-        return {**paging, "paginator_class": TablePaginator}
+        return {**paging, "paginator_class": self.paginator}
+
+    def paginator(self, *args: Any, **kwargs: Any) -> TablePaginator:
+        paginator = TablePaginator(*args, **kwargs)
+        paginator.found = self.found
+        return paginator
 
     def get_table_kwargs(self) -> dict[str, Any]:
         may_choose = BulkStateView.is_open_to(self.request.user)
@@ -190,8 +204,9 @@ class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
         grants = sorted(code.grants.select_related("code"), key=spend_order)
         condition = condition_of(code, now)
         before = number_in(self.request.GET.get("before", ""))
-        latest = showing.entries_of(grants, before)[: MOST_SHOWN + 1]
+        latest = showing.entries_of(grants, before, most=MOST_SHOWN + 1)
         entries = [showing.entry_row(entry) for entry in latest]
+        orders = showing.counted_orders(code)
         return super().get_context_data(
             heading=str(code),
             balance=code.credits_left,
@@ -211,8 +226,9 @@ class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
             older=entries[MOST_SHOWN - 1].pk if len(entries) > MOST_SHOWN else None,
             is_older=before is not None,
             holds=showing.holds_of(code)[:MOST_SHOWN],
-            learners=showing.learner_rows(code, MOST_SHOWN),
-            products=showing.product_rows(code, MOST_SHOWN),
+            counted=len(orders) if len(orders) == showing.MOST_COUNTED else 0,
+            learners=showing.learner_rows(code, orders, MOST_SHOWN),
+            products=showing.product_rows(orders, MOST_SHOWN),
             changes=list(showing.change_rows(code, MOST_SHOWN)),
             now=now,
             **kwargs,

@@ -1,0 +1,93 @@
+"""Codes found by the beginnings of words: on PostgreSQL by an index, among a million.
+
+The index needs no extension, so every role that migrates can make it. It holds the
+words of all texts of a code, so that several words are looked up at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connections
+from django.db.models import BooleanField, F, Func, Q, TextField, Value
+
+NAME = "training_credits_code_words"
+COLUMNS = ("label", "holder", "reference", "last_four")
+FORMER = ("training_credits_code_label_part", "training_credits_code_holder_part")
+"""Indexes of pieces of texts, which needed pg_trgm."""
+APART = "'[^[:alnum:]]+'"
+# Its cost keeps the planner from taking all texts apart, row by row.
+FUNCTION = f"""
+    CREATE OR REPLACE FUNCTION training_credits_words(text, text, text, text)
+    RETURNS tsvector LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE COST 10000 AS $$
+    BEGIN
+        RETURN ARRAY_TO_TSVECTOR(ARRAY_REMOVE(REGEXP_SPLIT_TO_ARRAY(
+            UPPER(CONCAT_WS(' ', $1, $2, $3, $4)), {APART}), ''));
+    END
+    $$
+"""
+
+
+class _Words(Func):
+    """The words of all texts of a code, in capitals, as they are in the index."""
+
+    function = "training_credits_words"
+    output_field = TextField()
+
+
+class _Beginnings(Func):
+    """What to look up there, taken apart and put into capitals by the same database."""
+
+    template = (
+        "('''' || REGEXP_REPLACE(BTRIM(REGEXP_REPLACE("
+        f"UPPER(%(expressions)s), {APART}, ' ', 'g')), ' ', ''':* & ''', 'g')"
+        " || ''':*')::tsquery"
+    )
+    output_field = TextField()
+
+
+class _Matches(Func):
+    arg_joiner = " @@ "
+    template = "(%(expressions)s)"
+    output_field = BooleanField()
+
+
+def having(word: str, *, using: str, columns: Sequence[str] = COLUMNS) -> Q:
+    """Return the condition that a word of a code's texts begins with `word`.
+
+    Signs count where they are written: C-17 is not C 17.
+    """
+    if connections[using].vendor != "postgresql" or not any(map(str.isalnum, word)):
+        return _in_any(columns, "iregex", rf"(^|[\W_]){re.escape(word)}")
+    indexed = Q(_Matches(_Words(*map(F, COLUMNS)), _Beginnings(Value(word))))
+    if columns == COLUMNS and word.isalnum():
+        return indexed
+    return indexed & _in_any(columns, "icontains", word)
+
+
+def _in_any(columns: Sequence[str], lookup: str, text: str) -> Q:
+    pairs = [(f"{name}__{lookup}", text) for name in columns]
+    return Q(*pairs, _connector=Q.OR)
+
+
+def create(apps: Any, schema_editor: Any) -> None:
+    """Make the index, if this is PostgreSQL."""
+    if schema_editor.connection.vendor != "postgresql":
+        return
+    for name in FORMER:
+        schema_editor.execute(f"DROP INDEX IF EXISTS {name}")
+    table = apps.get_model("training_credits", "CreditCode")._meta.db_table
+    schema_editor.execute(FUNCTION)
+    schema_editor.execute(
+        f"CREATE INDEX {NAME} ON {schema_editor.quote_name(table)}"
+        f" USING gin ({_Words.function}({', '.join(COLUMNS)}))"
+    )
+
+
+def drop(apps: Any, schema_editor: Any) -> None:
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute(f"DROP INDEX IF EXISTS {NAME}")
+        arguments = ", ".join(["text"] * len(COLUMNS))
+        schema_editor.execute(f"DROP FUNCTION {_Words.function}({arguments})")
