@@ -44,6 +44,10 @@ from .credits.ledger.extending import (
     plan_extension,
 )
 from .credits.ledger.forecast import Forecast, forecasts
+from .credits.ledger.packs import TakenBack
+from .credits.ledger.packs import issue_due as issue_packs
+from .credits.ledger.packs import issue_paid as issue_paid_packs
+from .credits.ledger.packs import take_back as take_back_packs
 from .credits.ledger.quoting import Quote
 from .credits.ledger.redemption import release_expired, return_ended
 from .credits.ledger.refunding import Outcome, RefundReason, RefundRefusal
@@ -61,6 +65,8 @@ from .credits.models import (
     CodeChange,
     CreditCode,
     CreditGrant,
+    CreditPack,
+    PackSale,
     Place,
     Redemption,
     Refund,
@@ -70,6 +76,7 @@ from .credits.models import (
 from .credits.terms import Paid, Terms
 from .shop.basket.applied_codes import apply_code, remove_code
 from .shop.basket.quotes import quote_of
+from .shop.catalogue.packs import pack_of, sell_as_pack, sell_no_longer_as_pack
 from .shop.catalogue.training import (
     sell_as_training,
     sell_no_longer_as_training,
@@ -102,6 +109,7 @@ __all__ = [
     "Condition",
     "CreditCode",
     "CreditGrant",
+    "CreditPack",
     "Destination",
     "Extension",
     "ExtensionObstacle",
@@ -113,6 +121,7 @@ __all__ = [
     "LineToRefund",
     "OrderCredits",
     "Outcome",
+    "PackSale",
     "Paid",
     "Place",
     "Purchase",
@@ -126,6 +135,7 @@ __all__ = [
     "Refusal",
     "Requester",
     "RollForward",
+    "TakenBack",
     "TakenPayment",
     "Terms",
     "TrainingProduct",
@@ -160,10 +170,13 @@ __all__ = [
     "holdings",
     "issue_code",
     "issue_codes",
+    "issue_packs",
+    "issue_paid_packs",
     "lapsed_holds",
     "lost_payments",
     "open_paid",
     "open_to_everybody",
+    "pack_of",
     "places_of",
     "plan_extension",
     "preview_refund",
@@ -185,10 +198,13 @@ __all__ = [
     "roll_forward_money",
     "roll_forward_series",
     "rotate_code",
+    "sell_as_pack",
     "sell_as_training",
+    "sell_no_longer_as_pack",
     "sell_no_longer_as_training",
     "set_state",
     "take_back",
+    "take_back_packs",
     "training_of",
     "use_of_credits",
 ]

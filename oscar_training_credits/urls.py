@@ -3,7 +3,7 @@ from django.urls import path
 from . import converters  # noqa: F401
 from .shop.basket import views as basket_views
 from .shop.checkout import under_way
-from .shop.customer import place_views, views
+from .shop.customer import credits_views, place_views, views
 from .shop.dashboard.access import views as access_views
 from .shop.dashboard.codes import changes as code_changes
 from .shop.dashboard.codes import explaining as code_explaining
@@ -49,6 +49,47 @@ urlpatterns = [
         "places/<training_row:place_id>/take/",
         place_views.TakePlaceView.as_view(),
         name="take-place",
+    ),
+    path("credits/", credits_views.MyCreditsView.as_view(), name="my-credits"),
+    path(
+        "credits/<training_row:pk>/",
+        credits_views.ManagedCodeView.as_view(),
+        name="my-code",
+    ),
+    path(
+        "credits/<training_row:pk>/text/",
+        credits_views.ManagedTextView.as_view(),
+        name="my-code-text",
+    ),
+    path(
+        "credits/<training_row:pk>/new-text/",
+        credits_views.RotateManagedView.as_view(),
+        name="my-code-rotate",
+    ),
+    path(
+        "credits/<training_row:pk>/pause/",
+        credits_views.PauseManagedView.as_view(),
+        name="my-code-pause",
+    ),
+    path(
+        "credits/invitations/<str:text>/",
+        credits_views.InvitedView.as_view(),
+        name="manager-invited",
+    ),
+    path(
+        "credits/<training_row:pk>/managers/",
+        credits_views.ManagersView.as_view(),
+        name="my-code-managers",
+    ),
+    path(
+        "credits/<training_row:pk>/top-up/",
+        credits_views.TopUpManagedView.as_view(),
+        name="my-code-top-up",
+    ),
+    path(
+        "credits/<training_row:pk>/used/",
+        credits_views.UsesFileView.as_view(),
+        name="my-code-used",
     ),
     path(
         "<training_row:training_id>/apply/",

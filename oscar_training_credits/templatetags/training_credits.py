@@ -14,6 +14,7 @@ from django.template.base import NodeList, Parser, Token
 from django.template.loader_tags import ExtendsNode
 
 from ..credits import wording
+from ..credits.codes import managing
 from ..credits.ledger.quoting import Quote
 from ..credits.models import TrainingProduct
 from ..shop import boxes, personal, totals
@@ -24,7 +25,8 @@ from ..shop.catalogue import training as training_products
 from ..shop.catalogue.content_links import closed_to_visitor, page_of
 from ..shop.catalogue.prices import ProductCredits
 from ..shop.catalogue.training import takes_part
-from ..shop.order import confirmed, places_bought, settlements
+from ..shop.order import confirmed, packs_bought, places_bought, settlements
+from ..shop.order.packs_bought import PackBought
 from ..shop.order.places_bought import LinePlaces
 from ..shop.order.settlements import OrderContent, OrderSettlement
 from ..shop.prices import CreditPrice
@@ -151,6 +153,25 @@ def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:
     With the site's `domain` the links are absolute, for a mail.
     """
     return settlements.contents_of(order, domain=domain)
+
+
+@register.simple_tag
+def packs_of(order: Any, *, domain: str = "") -> list[PackBought]:
+    """Return the packs of credits that an order has bought, with links to their code.
+
+    With the site's `domain` the links are absolute, for a mail.
+    """
+    return packs_bought.packs_of(order, domain=domain)
+
+
+@register.simple_tag(takes_context=True)
+def looks_after_codes(context: Context) -> bool:
+    """Tell whether the user looks after a code, and so has *My credits*."""
+    request = context.get("request")
+    user = getattr(request, "user", None)
+    if not (user and user.is_authenticated):
+        return False
+    return managing.codes_of(user).exists()
 
 
 @register.simple_tag(takes_context=True)

@@ -41,7 +41,7 @@ def test_a_new_code_is_handed_out(page):
     page.get_by_label("Mail it to").fill("kim@acme.example")
     page.get_by_role("button", name="Mail the code").click()
     page.get_by_text("The code was mailed to kim@acme.example.").wait_for()
-    assert text in mail.outbox[0].body
+    assert text in mail.outbox[-1].body
     assert page.get_by_label("The code is:").input_value() == text
 
     code = CreditCode.objects.get()

@@ -17,6 +17,7 @@ from .ledger import (
     Reinstatement,
     SettledLine,
 )
+from .packs import CreditPack, PackSale, TopUpChoice
 from .payments import TakenPayment
 from .training import (
     DirectPurchase,
@@ -38,11 +39,13 @@ __all__ = [
     "CodeManager",
     "CreditCode",
     "CreditGrant",
+    "CreditPack",
     "Delivery",
     "DirectPurchase",
     "DueAccess",
     "LedgerEntry",
     "MoneyChoice",
+    "PackSale",
     "ParkedPrice",
     "PathCourse",
     "Place",
@@ -54,6 +57,7 @@ __all__ = [
     "SettledLine",
     "TakenPayment",
     "TermsChange",
+    "TopUpChoice",
     "TrainingProduct",
     "TurnedAway",
 ]

@@ -486,6 +486,7 @@ class CodeChange(models.Model):
         LOST = "lost", _("The code was lost")
         LEAKED = "leaked", _("The code has leaked, or was misused")
         ENDED = "ended", _("The programme has ended")
+        CANCELLED = "cancelled", _("The order was cancelled")
         OTHER = "other", _("Something else")
 
     code = models.ForeignKey(
@@ -561,7 +562,7 @@ class TurnedAway(models.Model):
 class CodeManager(models.Model):
     """A person on the customer's side who looks after a code.
 
-    Named by their account, or invited by the address alone where there is none.
+    Invited by their address, and named by their account once they have accepted.
     """
 
     code = models.ForeignKey(

@@ -11,7 +11,10 @@ from django.utils.translation import gettext as _
 from ...credits.access import buying_again, granting, status
 from ...credits.access.granting import Grounds
 from ...credits.ledger.quoting import Item, Quote
+from ...credits.models import CreditPack
+from ...credits.terms import MOST_GRANTED
 from ..catalogue.content_links import closed_content, closed_to_visitor
+from ..catalogue.packs import pack_of
 from ..catalogue.training import lines_with_terms, training_of, trainings_of
 from .quotes import end_of_codes, quote_of
 
@@ -31,12 +34,15 @@ def unavailable_reasons(
     """
     quantities: Counter[Any] = Counter()
     trainings = {}
+    too_many = {}
     for line in lines_with_terms(basket):
         if training := training_of(line.product):
             quantities[line.product] += line.quantity
             trainings[line.product] = training
+        elif (pack := pack_of(line.product)) and not pack.may_be(line.quantity):
+            too_many[line.product] = _too_many_packs(pack)
     if not trainings:
-        return {}
+        return too_many
     own = [trainings[each] for each, quantity in quantities.items() if quantity == 1]
     again = (
         buying_again.refusals_again(basket.owner, own) if basket.owner and own else {}
@@ -55,7 +61,12 @@ def unavailable_reasons(
     for product in idle & found.keys():
         why = ordered.get(trainings[product].pk) or buying_again.nothing_gained()
         found[product] = found[product] or why
-    return {product: text for product, text in found.items() if text}
+    return too_many | {product: text for product, text in found.items() if text}
+
+
+def _too_many_packs(pack: CreditPack) -> str:
+    text = _("One code can be given %(most)s of these at most.")
+    return text % {"most": MOST_GRANTED // pack.credits}
 
 
 def closed_in(basket: Any, *, anew: bool = False) -> dict[int, str]:

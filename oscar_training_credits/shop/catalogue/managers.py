@@ -8,14 +8,16 @@ from ...mixins import Extension
 
 
 class ProductQuerySetMixin(Extension):
-    """Products in lists bring their training terms along, with no query more."""
+    """Products in lists bring along how we sell them, with no query more."""
 
     model: Any
 
     def base_queryset(self) -> Any:
-        return super().base_queryset().select_related("training")
+        return super().base_queryset().select_related("training", "credit_pack")
 
     def prefetch_public_children(self, queryset: Any = None) -> Any:
         if queryset is None:
-            queryset = self.model.objects.public().select_related("training")
+            queryset = self.model.objects.public().select_related(
+                "training", "credit_pack"
+            )
         return super().prefetch_public_children(queryset)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from ...credits import wording
 from ..prices import CreditPrice
-from .training import read_with_stock, training_of
+from .training import TERMS, read_with_stock, training_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def _read_children(product: Any) -> None:
     # As `ProductQuerySet.prefetch_public_children` does, where Oscar looks first.
     if hasattr(product, "_prefetched_public_children"):
         return
-    children = type(product).objects.public().select_related("training")
+    children = type(product).objects.public().select_related(*TERMS)
     lookup = Prefetch(
         "children",
         queryset=children.prefetch_related("stockrecords"),

@@ -18,12 +18,17 @@ from ...credits.isolation import own_transaction
 from ...credits.locking import for_update
 from ...credits.models import ParkedPrice, PathCourse, TrainingProduct
 from ...credits.terms import Terms, check_terms
+from . import packs
 from .history import changes_by, record_terms
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from ...credits.terms import TermsGiven
+
+
+TERMS = ("training", "credit_pack")
+"""What products are read with: on what terms they are sold, if on any of ours."""
 
 
 def training_of(product: Any) -> TrainingProduct | None:
@@ -36,8 +41,9 @@ def training_of(product: Any) -> TrainingProduct | None:
 
 
 def takes_part(basket: Any) -> bool:
-    """Tell whether any line of `basket` is training: one query, if not known yet."""
-    return any(training_of(line.product) for line in lines_with_terms(basket))
+    """Tell whether `basket` has training or credits: one query, if not known yet."""
+    products = [line.product for line in lines_with_terms(basket)]
+    return any(training_of(each) or packs.pack_of(each) for each in products)
 
 
 def trainings_of(basket: Any) -> list[TrainingProduct]:
@@ -78,11 +84,13 @@ def read_with_stock(products: Iterable[Any]) -> None:
     StockRecord = get_model("partner", "StockRecord")
     read = StockRecord.objects.filter(product__in=unknown)
     by_product: dict[int, list[Any]] = defaultdict(list)
-    for record in read.select_related("product__training"):
+    for record in read.select_related("product__training", "product__credit_pack"):
         by_product[record.product_id].append(record)
     for product in unknown:
         records = by_product[product.pk]
-        remember(product, training_of(records[0].product) if records else None)
+        found = records[0].product if records else None
+        remember(product, training_of(found))
+        packs.remember(product, packs.pack_of(found))
         keep_stock(product, records)
 
 
@@ -97,13 +105,15 @@ def offered_product(pk: int) -> Any:
     own = Option.objects.filter(product=OuterRef("product"))
     records = list(
         StockRecord.objects.filter(product=pk)
-        .select_related("product__training", "product__product_class")
+        .select_related(
+            "product__training", "product__credit_pack", "product__product_class"
+        )
         .annotate(has_product_class_options=Exists(of_class))
         .annotate(has_product_options=Exists(own))
     )
     if not records:
         Product = get_model("catalogue", "Product")
-        return Product._default_manager.select_related("training").get(pk=pk)
+        return Product._default_manager.select_related(*TERMS).get(pk=pk)
     first = records[0]
     product = first.product
     # Where Oscar's `has_options` looks first, as in Oscar's own lists.
@@ -133,7 +143,7 @@ def reading_children(product: Any) -> Iterator[None]:
     if not isinstance(children, QuerySet):  # read ahead
         yield
         return
-    children = children.select_related("training").prefetch_related("stockrecords")
+    children = children.select_related(*TERMS).prefetch_related("stockrecords")
     product._prefetched_public_children = list(children)
     try:
         yield
@@ -151,8 +161,8 @@ def has_read_stock(product: Any) -> bool:
 
 
 def is_known(product: Any) -> bool:
-    """Tell whether `training_of(product)` answers without a query."""
-    return _field(product).is_cached(product)
+    """Tell whether `training_of` and `pack_of` answer without a query."""
+    return _field(product).is_cached(product) and packs.is_known(product)
 
 
 def remember(product: Any, training: TrainingProduct | None) -> None:
@@ -181,6 +191,7 @@ def sell_as_training(
     """
     new = Terms(**terms)
     check_terms(new, product=product)
+    packs.refuse_pack(product)
     if new.path_courses:
         refuse_listed(product)
     training, created = for_update(TrainingProduct.objects.all()).get_or_create(

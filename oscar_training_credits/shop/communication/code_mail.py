@@ -7,9 +7,8 @@ sent as a message to an address, of which Oscar keeps nothing, whosever that is.
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
@@ -18,7 +17,7 @@ from oscar.core.loading import get_class
 from ...credits.codes import code_text, history
 from ...credits.models import CodeChange, CreditCode
 from ...exceptions import NotMailed
-from .mails import absolute, messages_of, spoken_to
+from .mails import absolute, messages_of, owner_of, spoken_to
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -74,7 +73,7 @@ def _send(code: CreditCode, text: str, address: str) -> None:
         "credits": code.balance(),
         "link": absolute(reverse("training_credits:enter-code")),
     }
-    with spoken_to(_owner_of(address)):
+    with spoken_to(owner_of(address)):
         messages = messages_of(EVENT, context, dispatcher)
         try:
             dispatcher.dispatch_direct_messages(address, messages)
@@ -82,9 +81,3 @@ def _send(code: CreditCode, text: str, address: str) -> None:
             # A mail backend may raise anything, and this page alone has the text.
             logger.exception("Code %s was not mailed", code.pk)
             raise NotMailed(address) from error
-
-
-def _owner_of(address: str) -> Any:
-    User = get_user_model()
-    field = User.get_email_field_name()
-    return User._default_manager.filter(**{f"{field}__iexact": address}).first()

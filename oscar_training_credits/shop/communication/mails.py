@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
 from django.db import transaction
 from django.urls import NoReverseMatch, reverse
@@ -46,6 +47,22 @@ def send_about_order(event: str, order: Any, context: Context) -> None:
     """
     if is_sent(event, order.email):
         _after_commit(_mail_about_order, event, order, context)
+
+
+def send_to_address(event: str, address: str, context: Context) -> None:
+    """Send an address the mail of an event; Oscar keeps nothing of it.
+
+    As `send_to_user` otherwise.
+    """
+    if is_sent(event, address):
+        _after_commit(_mail_address, event, address, context)
+
+
+def owner_of(address: str) -> Any:
+    """Return an account with this address, whose language its mails have, or None."""
+    User = get_user_model()
+    field = User.get_email_field_name()
+    return User._default_manager.filter(**{f"{field}__iexact": address}).first()
 
 
 def is_sent(event: str, address: str | None) -> bool:
@@ -144,3 +161,10 @@ def _mail_about_order(event: str, order: Any, context: Context) -> None:
         known = {"order": order, "user": order.user, "status_path": status_path(order)}
         messages = messages_of(event, {**known, **context()}, sender.dispatcher)
         sender.dispatch_order_messages(order, messages, event)
+
+
+def _mail_address(event: str, address: str, context: Context) -> None:
+    dispatcher = get_class("communication.utils", "Dispatcher")()
+    with spoken_to(owner_of(address)):
+        messages = messages_of(event, context(), dispatcher)
+        dispatcher.dispatch_direct_messages(address, messages)

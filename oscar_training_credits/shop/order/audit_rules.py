@@ -13,12 +13,13 @@ from oscar.core.loading import get_model
 
 from ...conf import settings
 from ...credits.access import opening
-from ...credits.ledger import auditing
+from ...credits.ledger import auditing, packs
 from ...credits.ledger.auditing import Finding, Rows, Rules
 from ...credits.models import (
     Access,
     AccessChange,
     DueAccess,
+    PackSale,
     ParkedPrice,
     Place,
     Redemption,
@@ -142,6 +143,30 @@ def what_is_paid_has_opened() -> Rows:
     return opening.paid_but_waiting().values(
         "pk", "order_line_id", "order_line__order__number"
     )
+
+
+@RULES.add(
+    _(
+        "Order line %(order_line_id)s of order %(order_line__order__number)s is paid,"
+        " but the credits that it bought are on no code. Let open_paid_access run."
+    )
+)
+def credits_that_are_paid_are_on_codes() -> Rows:
+    return packs.paid_but_waiting().values(
+        "pk", "order_line_id", "order_line__order__number"
+    )
+
+
+@RULES.add(
+    _(
+        "Sale %(pk)s is of %(credits)s credits, %(quantity)s times, but its grant has"
+        " %(grant__credits)s."
+    )
+)
+def grants_have_what_was_sold() -> Rows:
+    sold = PackSale.objects.exclude(grant=None)
+    wrong = sold.exclude(grant__credits=F("credits") * F("quantity"))
+    return wrong.values("pk", "credits", "quantity", "grant__credits")
 
 
 @RULES.add(

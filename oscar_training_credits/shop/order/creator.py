@@ -25,6 +25,7 @@ from ...mixins import Extension
 from ..basket.obstacles import may_have, unavailable_texts
 from ..basket.quotes import end_of_codes, is_frozen, items_of
 from ..basket.wording import needs_account, needs_code
+from ..catalogue.packs import pack_of
 from ..catalogue.training import takes_part, training_of, trainings_of
 from ..exceptions import BasketAlreadyOrdered, BasketUnderWay, OrderRefused
 from ..partner.stock import refuse_out_of_stock
@@ -32,6 +33,7 @@ from ..payment.sources import record_sources
 from ..prices import CreditPrice
 from . import confirmed
 from .confirmed import order_changed, price_changed
+from .packs_bought import sell_packs
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class OrderCreatorMixin(Extension):
     access_ends: dict[int, datetime]
     bought: list[BoughtLine]
     """The lines that have been written, but not yet settled and given."""
+    written: list[tuple[Any, Any]]
+    """All lines that have been written, each with its basket's line."""
     unwritten: int
     """How many lines are still to be written."""
 
@@ -112,7 +116,8 @@ class OrderCreatorMixin(Extension):
         order = create()
         self.settlement = redemption.redeem(order, quote, learner=user)
         self.learner = user
-        self.bought, self.unwritten = [], len(basket.all_lines())
+        self.bought, self.written = [], []
+        self.unwritten = len(basket.all_lines())
         record_sources(order, self.settlement.redemptions.values())
         basket.submit()
         return order
@@ -150,12 +155,21 @@ class OrderCreatorMixin(Extension):
             if self.settlement is None:
                 raise OrderRefused(_("The credits for this order were not taken."))
             self.bought.append(BoughtLine(order_line, basket_line, training))
+        if pack_of(basket_line.product) and self.settlement is None:
+            raise OrderRefused(needs_account())
         if self.settlement is not None:
+            self.written.append((order_line, basket_line))
             self.unwritten -= 1
             # With the last line, so that one statement does for all of them.
-            if not self.unwritten and self.bought:
-                self.settle(self.settlement, self.bought)
-                self.give_access(self.bought)
+            if not self.unwritten:
+                self.finish(self.settlement)
+
+    def finish(self, settlement: Settlement) -> None:
+        """Settle and give what has been written, once it is all of the order."""
+        if self.bought:
+            self.settle(settlement, self.bought)
+            self.give_access(self.bought)
+        sell_packs(self.written, buyer=self.learner)
 
     def settle(self, settlement: Settlement, bought: list[BoughtLine]) -> None:
         """Record what was taken for the lines that are settled in credits."""

@@ -13,9 +13,11 @@ from django.utils.translation import gettext as _
 
 from ...conf import settings
 from ...credits.access import granting, opening
+from ...credits.ledger import packs
 from ...credits.ledger.refunding import LONGEST_KEY, Outcome
+from ...credits.wording import in_words
 from ...exceptions import IdempotencyKeyReused
-from . import mails
+from . import mails, packs_bought
 from .refunds import add_note, cancel_lines, result_texts
 
 logger = logging.getLogger("training_credits")
@@ -92,14 +94,17 @@ def range_changed(sender: Any, **kwargs: Any) -> None:
 
 def open_due(order: Any) -> None:
     """Open what is due for an order that is paid, and say so to staff and in a note."""
-    lines = opening.open_due(order)
-    if not lines:
-        return
-    text = _("The order is paid. Opened: %(titles)s.") % {
-        "titles": ", ".join(line.title for line in lines)
-    }
-    add_note(order, text)
-    _tell([text])
+    texts = []
+    if lines := opening.open_due(order):
+        text = _("The order is paid. Opened: %(titles)s.")
+        texts.append(text % {"titles": ", ".join(line.title for line in lines)})
+    for sale in packs.issue_due(order):
+        text = _("The order is paid. %(credits)s are on %(code)s.")
+        code = sale.grant.code  # type: ignore[union-attr]
+        texts.append(text % {"credits": in_words(sale.total), "code": code})
+    if texts:
+        add_note(order, "\n".join(texts))
+        _tell(texts)
 
 
 def cancel_order(order: Any, status: str | None = None) -> Outcome | None:
@@ -111,6 +116,9 @@ def cancel_order(order: Any, status: str | None = None) -> Outcome | None:
 def cancel(order: Any, lines: Iterable[Any], *, idempotency_key: str) -> Outcome | None:
     """Cancel lines, and say so to staff; return what was done, or None for nothing."""
     lines = list(lines)
+    if texts := packs_bought.take_back(lines):
+        add_note(order, "\n".join(texts))
+        _tell(texts)
     try:
         outcome = cancel_lines(lines, idempotency_key=idempotency_key[:LONGEST_KEY])
     except IdempotencyKeyReused:

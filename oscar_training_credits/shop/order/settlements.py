@@ -33,7 +33,12 @@ from ..catalogue.content_links import content_links
 from ..payment.sources import source_reference
 
 SHARED = "_training_contents"
-JOINED = ("settled_line", "training_access__training__product", "training_due")
+JOINED = (
+    "settled_line",
+    "training_access__training__product",
+    "training_due",
+    "pack_sale",
+)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from oscar_training_credits import api
-from oscar_training_credits.shop.dashboard.codes.chart import chart_of
+from oscar_training_credits.shop.balance_chart import chart_of
 from oscar_training_credits.test.factories import make_code
 
 from ...support.shop import text_of, words

@@ -21,7 +21,7 @@ from oscar_training_credits.credits.models import (
     CreditCode,
     CreditGrant,
 )
-from oscar_training_credits.shop.dashboard import xlsx_files
+from oscar_training_credits.shop import xlsx_files
 from oscar_training_credits.test.factories import (
     make_code,
     make_learner,

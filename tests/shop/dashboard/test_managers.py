@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from datetime import timedelta
 
-from oscar_training_credits.credits.codes.managing import addresses_of, set_managers
+import pytest
+import time_machine
+from django.core import mail
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from oscar_training_credits.credits.codes.managing import (
+    LIFETIME,
+    accept_invitation,
+    addresses_of,
+    find_invitation,
+    invitation_to,
+    set_managers,
+)
 from oscar_training_credits.credits.models import CodeChange, CreditCode
 from oscar_training_credits.test.factories import make_code, make_learner
 
@@ -26,18 +41,68 @@ def code():
     return make_code(5, label="ACME")
 
 
-def test_a_new_code_has_its_managers(staff):
-    make_learner(email="KIM@acme.example", first_name="Kim", last_name="Boss")
+def test_a_new_code_has_its_managers(staff, django_capture_on_commit_callbacks):
+    kim = make_learner(email="KIM@acme.example", first_name="Kim", last_name="Boss")
     form = {"label": "ACME", "credits": "5", "origin": "sale"}
     asked = {**hidden(staff.get(NEW)), **form, "managers": f"Kim@acme.example\n{LEE}"}
 
-    for _click in range(2):
-        staff.post(NEW, asked)
+    with django_capture_on_commit_callbacks(execute=True):
+        for _click in range(2):
+            staff.post(NEW, asked)
 
     code = CreditCode.objects.get()
     assert addresses_of(code) == [KIM, LEE]
+    assert [message.to for message in mail.outbox] == [[KIM], [LEE]]
+    accept(kim, mail.outbox[0].body)
     page = words(text_of(staff.get(address("detail", code))))
     assert f"Managers Kim Boss ({KIM}), {LEE} (invited)" in page
+
+
+def accept(user, body):
+    """Open the link in a mail, and say yes; return the page that comes then."""
+    [link] = re.findall(r"https?://[^/]+(/\S+/invitations/\S+/)", body)
+    client = Client()
+    client.force_login(user)
+    assert "You are invited" in text_of(client.get(link))
+    return client.post(link, follow=True)
+
+
+def test_whoever_has_the_address_sees_nothing_before_they_have_the_mail(
+    code, staff, django_capture_on_commit_callbacks
+):
+    kim = make_learner(email=KIM)
+    with django_capture_on_commit_callbacks(execute=True):
+        fill(staff, address("edit", code), label="ACME", managers=KIM)
+    client = Client()
+    client.force_login(kim)
+    page = reverse("training_credits:my-code", args=[code.pk])
+    assert client.get(page).status_code == 404
+
+    body = mail.outbox[0].body
+    assert "Credits left" in text_of(accept(kim, body))
+    again = text_of(accept_late(make_learner(), body))
+
+    assert client.get(page).status_code == 200
+    assert "works no longer" in again
+
+
+def accept_late(user, body):
+    [link] = re.findall(r"https?://[^/]+(/\S+/invitations/\S+/)", body)
+    client = Client()
+    client.force_login(user)
+    return client.post(link)
+
+
+def test_an_invitation_ends_after_thirty_days_and_with_its_manager(code):
+    [kim, lee] = set_managers(code, [KIM, LEE])
+    texts = [invitation_to(kim), invitation_to(lee)]
+    assert [find_invitation(text) for text in texts] == [kim, lee]
+    assert find_invitation("made up") is None
+
+    set_managers(code, [KIM])
+    assert find_invitation(texts[1]) is None
+    with time_machine.travel(timezone.now() + LIFETIME + timedelta(minutes=1)):
+        assert find_invitation(texts[0]) is None
 
 
 def test_a_second_click_does_not_undo_what_was_changed_since(staff):
@@ -86,7 +151,8 @@ def test_what_is_no_address_is_refused(staff, code):
 
 def test_a_manager_whose_account_is_deleted_is_none_any_more(code):
     learner = make_learner(email=KIM)
-    set_managers(code, [KIM])
+    [kim] = set_managers(code, [KIM])
+    accept_invitation(invitation_to(kim), learner)
 
     learner.delete()
 

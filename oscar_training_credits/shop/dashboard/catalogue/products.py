@@ -16,6 +16,7 @@ from ....mixins import Extension
 from ...catalogue.history import changes_by, prices_of, record_prices
 from ...catalogue.training import training_of
 from ..in_use import in_use_text
+from .pack_form import PackForm, PackRefused
 from .terms_form import TermsForm, stays_text
 
 
@@ -46,11 +47,13 @@ class ProductFormMixin(Extension):
     request: Any
 
     training_form = TermsForm
+    pack_form = PackForm
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Last, as the terms may put by a price in money that is saved before.
         self.formsets["training_form"] = self.training_form
+        self.formsets["pack_form"] = self.pack_form
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         with changes_by(request.user):
@@ -83,6 +86,8 @@ class ProductFormMixin(Extension):
                 response: HttpResponse = super().forms_valid(form, formsets)
         except ProtectedError:
             formsets["training_form"].add_error("kind", stays_text())
+        except PackRefused as error:
+            formsets["pack_form"].refuse(error)
         except ValidationError as error:
             formsets["training_form"].add_error(None, error.messages)
         else:

@@ -24,7 +24,7 @@ from django.views.generic import FormView, View
 
 from ....converters import number_in
 from ....credits import wording
-from ....credits.codes import issuing, managing, new_text
+from ....credits.codes import issuing, new_text
 from ....credits.ledger import adjusting, cutting, extending
 from ....credits.ledger.extending import Extension, ExtensionObstacle
 from ....credits.models import CreditCode
@@ -37,6 +37,7 @@ from ....exceptions import (
     NotEnoughCredits,
     WiderThanParent,
 )
+from ...communication import invitations
 from ...order import purging
 from .base import LIST, CodesMixin, used_before
 from .forms import (
@@ -152,7 +153,7 @@ class EditCodeView(ChangeCodeView):
             with transaction.atomic():
                 issuing.edit_code(self.code, values, by=by)
                 if managers is not None:
-                    managing.set_managers(self.code, managers, by=by)
+                    invitations.set_managers(self.code, managers, by=by)
         except WiderThanParent as wider:
             add_wider(form, wider)
 

@@ -41,6 +41,7 @@ from ....credits.terms import (
     end_of,
     start_of,
 )
+from ...communication import invitations
 from ..fields import LastDayField, day_field, day_of, learner_with, near, not_over
 from ..widgets import PlainSelect
 from . import sheets
@@ -424,7 +425,7 @@ class NewCodeForm(FirstCreditsForm):
             is_new = not issuing.issued_before(key, text=text, credits=terms["credits"])
             issued = issuing.issue_code(**terms, text=text, by=by, idempotency_key=key)
             if is_new and managers:
-                managing.set_managers(issued.code, managers, by=by)
+                invitations.set_managers(issued.code, managers, by=by)
         return issued
 
 

@@ -27,9 +27,9 @@ from ....credits import wording
 from ....credits.codes import cells, importing, jobs, workers
 from ....credits.models import CodeJob, CreditCode, CreditGrant
 from ....exceptions import FileRefused, JobStopped
-from ..csv_files import csv_response
+from ...csv_files import csv_response
+from ...files import FORMATS
 from ..fields import day_of
-from ..files import FORMATS
 from . import sheets
 from .base import CodesMixin
 from .forms import ImportForm, ManyCodesForm

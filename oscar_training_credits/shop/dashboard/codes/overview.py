@@ -16,9 +16,9 @@ from django.views.generic import TemplateView
 from ....credits.ledger.reporting import RollForward, roll_forward_series
 from ....credits.ledger.usage import Use, UseGrouping, use_of_credits
 from ....credits.terms import start_of
-from ..files import FORMATS
+from ...balance_chart import HEIGHT, WIDTH, round_up
+from ...files import FORMATS
 from .base import CodesMixin
-from .chart import HEIGHT, WIDTH, round_up
 from .names import product_names
 from .roll_forward import COLUMNS as ALL_COLUMNS
 

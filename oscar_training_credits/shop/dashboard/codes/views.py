@@ -33,13 +33,13 @@ from ....credits.ledger.balances import balances_over_time
 from ....credits.ledger.quoting import spend_order
 from ....credits.models import CreditCode
 from ....exceptions import CodeTaken, IdempotencyKeyReused
-from ..csv_files import csv_response
-from ..files import FORMATS
+from ...balance_chart import chart_of
+from ...csv_files import csv_response
+from ...files import FORMATS
 from ..mixins import SearchedTableView
 from . import showing
 from .base import LIST, CodesMixin, used_before
 from .changes import ACTIONS, BulkStateView
-from .chart import chart_of
 from .explaining import ExplainCodeView
 from .forms import CodeSearchForm, NewCodeForm, settings_of
 from .jobs import ImportView

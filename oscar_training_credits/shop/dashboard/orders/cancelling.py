@@ -15,7 +15,7 @@ from ....conf import ORDER_CANCELLED, settings
 from ....credits.ledger import refunding
 from ....credits.ledger.refunding import Plan
 from ...communication.mails import notice_about_order, notice_of_places
-from ...order import refunds
+from ...order import packs_bought, refunds
 from ...order.refund_preview import LineToRefund, line_to_refund
 from ...order.settlements import JOINED
 
@@ -35,6 +35,12 @@ class Cancellation:
     """Whether the customer is told by mail."""
     places_mail: str
     """Whether those are who lose a place; empty if nobody does."""
+    packs: tuple[str, ...] = ()
+    """What becomes of credits that the order has bought, sentence by sentence."""
+
+    @property
+    def is_change(self) -> bool:
+        return bool(self.lines or self.packs)
 
 
 def cancellation_of(order: Any, order_lines: Iterable[Any]) -> Cancellation:
@@ -49,6 +55,7 @@ def cancellation_of(order: Any, order_lines: Iterable[Any]) -> Cancellation:
         plan.credits,
         notice_about_order(ORDER_CANCELLED, order),
         notice_of_places(changes),
+        tuple(packs_bought.would_take_back(lines)),
     )
 
 

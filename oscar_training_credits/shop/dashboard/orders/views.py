@@ -34,7 +34,7 @@ class ToldStatusMixin(PatientMixin, Extension):
             return redirect("dashboard:order-detail", number=order.number)
         if must_ask(request) and new_status in order.available_statuses():
             cancellation = cancellation_of(order, order.lines.all())
-            if cancellation.lines:
+            if cancellation.is_change:
                 return question(request, [cancellation])
         with telling() as texts:
             answer = super().change_order_status(request, order)
@@ -66,7 +66,7 @@ class DashboardOrderListMixin(ToldStatusMixin, OrderListMixin):
                 if new_status in order.available_statuses()
                 and not refusal_of_status(request.user, order.lines.all(), new_status)
             ]
-            if asked := [each for each in cancellations if each.lines]:
+            if asked := [each for each in cancellations if each.is_change]:
                 return question(request, asked)
         return super().change_order_statuses(request, orders)
 
@@ -105,7 +105,7 @@ class DashboardOrderMixin(ToldStatusMixin, RefundActionsMixin):
                 line for line in lines if new_status in line.available_statuses()
             ]
             cancellation = cancellation_of(order, changing)
-            if cancellation.lines:
+            if cancellation.is_change:
                 return question(request, [cancellation])
         with telling() as texts:
             answer = super().change_line_statuses(

@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from django.utils.translation import gettext as _
 
-from ....credits import wording
-from ....credits.ledger.balances import Balance
+from ..credits import wording
+from ..credits.ledger.balances import Balance
 
 WIDTH, HEIGHT = 1_000, 200
 MOST_DAYS = 60
