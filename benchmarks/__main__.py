@@ -1,6 +1,6 @@
 """Measure all rows of the table, interleaved: `make bench`.
 
-python -m benchmarks [--quick] [--only WORDS] [--rounds 5] [--write FILE]
+python -m benchmarks [--quick] [--only WORDS] [--without WORDS] [--rounds 5] [--write FILE]
 
 DATABASE_URL names a PostgreSQL whose role may create databases and is a superuser;
 `make bench` starts one otherwise. With --quick each row is tried once, small and on
@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .measuring import Contender, Skipped, Worker, measure, table
+from .measuring import Contender, Row, Skipped, Worker, measure, table
 from .rows import rows
 
 BEGIN, END = "<!-- last run -->", "<!-- end of last run -->"
@@ -138,7 +138,7 @@ def main() -> int:
         sys.exit("DATABASE_URL must name a PostgreSQL; `make bench` starts one.")
     lines: list[list[str]] = []
     with _workers(quick=options.quick) as workers:
-        chosen = [row for row in rows(options.quick) if options.only in row.title]
+        chosen = [row for row in rows(options.quick) if _is_asked(row, options)]
         for number, row in enumerate(chosen):
             rounds = 1 if options.quick or row.once else options.rounds
             for measured in measure(row, workers.ask, rounds=rounds):
@@ -156,12 +156,18 @@ def main() -> int:
     return 0
 
 
+def _is_asked(row: Row, options: argparse.Namespace) -> bool:
+    left_out = any(words in row.title for words in options.without)
+    return options.only in row.title and not left_out
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="", help="rows whose title has these words")
+    parser.add_argument("--without", action="append", default=[], help="the opposite")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--write", type=Path, help="puts the table into this file")
     return parser

@@ -1,4 +1,4 @@
-"""What the shop sells: courses, a handbook, and one voucher."""
+"""What the shop sells: courses, a handbook, credits, and one voucher."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from decimal import Decimal
 from django.core.files.base import ContentFile
 from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
+
+from oscar_training_credits.api import sell_as_pack
 
 from .artwork import picture
 from .courses import HANDBOOK, Bundle, Course
@@ -72,6 +74,21 @@ def make_handbook():
     return make_product(
         upc="handbook-query-planner", kind="Handbook", category="Handbooks", **HANDBOOK
     )
+
+
+def make_pack() -> None:
+    """Sell credits to customers: a code of their own, for £10 a credit."""
+    product = make_product(
+        upc="credits-100",
+        title="100 training credits",
+        kind="Credits",
+        category="Credits",
+        price=Decimal("1000.00"),
+        description="<p>A code with 100 credits for your team, for a year.</p>",
+        palette=["#0f2f57", "#1d6fa5", "#8fd3f4"],
+        motif="rings",
+    )
+    sell_as_pack(product, credits=100, days=365)
 
 
 def make_product(

@@ -16,7 +16,7 @@ PLACES = {
     "/courses/secure-by-design/": "a course that only credits buy",
     "/paths/full-stack/": "a path of three courses: 60 credits or £600",
     "/plans/all-access-year/": "a plan: everything for a year, for 120 credits",
-    "/shop/catalogue/": "the shop, for baskets with several things",
+    "/shop/catalogue/": "the shop: baskets with several things, and credits on sale",
     "/shop/dashboard/": "the shop's dashboard (staff, admin)",
     "/cms/": "the pages' editor (editor, admin)",
     "/django-admin/": "Django's admin (admin)",

@@ -55,4 +55,5 @@ def seed() -> None:
         content=shop.everything(),
     )
     shop.make_handbook()
+    shop.make_pack()
     shop.make_voucher()
