@@ -1,6 +1,7 @@
 """Measure all rows of the table, interleaved: `make bench`.
 
-python -m benchmarks [--quick] [--only WORDS] [--without WORDS] [--rounds 5] [--write FILE]
+python -m benchmarks [--quick] [--only WORDS] [--without WORDS]
+    [--rounds 5] [--write FILE]
 
 DATABASE_URL names a PostgreSQL whose role may create databases and is a superuser;
 `make bench` starts one otherwise. With --quick each row is tried once, small and on
