@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
 
@@ -96,11 +98,17 @@ class ListedChangeList(ChangeList):
         return ordering
 
     def get_results(self, request: HttpRequest) -> None:
-        """Answer a moment past the calendar's end, or a NUL, as a wrong lookup."""
-        try:
+        with _lookups_compared():
             super().get_results(request)
-        except (DataError, OverflowError, ValueError) as error:
-            raise IncorrectLookupParameters(error) from error
+
+
+@contextmanager
+def _lookups_compared() -> Iterator[None]:
+    """Answer a moment past the calendar's end, or a NUL, as a wrong lookup."""
+    try:
+        yield
+    except (DataError, OverflowError, ValueError) as error:
+        raise IncorrectLookupParameters(error) from error
 
 
 class ListedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -134,7 +142,8 @@ class CodeChangeList(ListedChangeList):
             self.root_queryset = codes
             return everything(request, *args, **kwargs)
 
-        found = listing.of_keys(listing.newest(find))
+        with _lookups_compared():
+            found = listing.of_keys(listing.newest(find))
         return finding.with_condition(found).order_by(*codes.query.order_by)
 
 

@@ -14,15 +14,17 @@ from ...credits.models import CreditPack, TrainingProduct
 def pack_of(product: Any) -> CreditPack | None:
     """Return what `product` gives as a pack of credits, if it is one.
 
-    Asks the database once per product instance, and not at all where `training_of`
-    does not either.
+    Asks the database once per product instance, and not at all for one that was read
+    with its terms, or that is known to be training: it is never both.
     """
+    if product is None or _is_training(product):
+        return None
     return cast("CreditPack | None", getattr(product, "credit_pack", None))
 
 
-def is_known(product: Any) -> bool:
-    """Tell whether `pack_of(product)` answers without a query."""
-    return _field(product).is_cached(product)
+def _is_training(product: Any) -> bool:
+    field = product._meta.get_field("training")
+    return field.is_cached(product) and field.get_cached_value(product) is not None
 
 
 def remember(product: Any, pack: CreditPack | None) -> None:

@@ -161,8 +161,8 @@ def has_read_stock(product: Any) -> bool:
 
 
 def is_known(product: Any) -> bool:
-    """Tell whether `training_of` and `pack_of` answer without a query."""
-    return _field(product).is_cached(product) and packs.is_known(product)
+    """Tell whether `training_of(product)` answers without a query."""
+    return _field(product).is_cached(product)
 
 
 def remember(product: Any, training: TrainingProduct | None) -> None:

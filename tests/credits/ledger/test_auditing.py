@@ -59,11 +59,13 @@ pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
 ELSEWHERE = {
     "access_ends_with_its_refunded_place",
+    "credits_that_are_paid_are_on_codes",
+    "grants_have_what_was_sold",
     "nothing_waits_for_orders_given_back",
     "what_is_paid_has_opened",
     "what_waits_has_not_opened",
 }
-"""Rules whose damage is done where it comes from (isolation, paid first)."""
+"""Rules whose damage is done where it comes from (isolation, paid first, packs)."""
 CHECKED = (
     CreditGrant,
     LedgerEntry,
