@@ -57,7 +57,7 @@ def issue_due(order: Any) -> list[PackSale]:
     due = PackSale.objects.filter(
         order_line__order=order, grant=None, taken_back=None
     ).order_by("pk")
-    sales = list(for_update(due).select_related(None))
+    sales = list(for_update(due))
     for sale in sorted(sales, key=lambda sale: (sale.top_up_id or 0, sale.pk)):
         _issue(sale, order)
     return sales
