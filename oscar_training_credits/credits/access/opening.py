@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 
 from ...conf import settings
@@ -20,6 +20,8 @@ from ..locking import for_update
 from ..models import DueAccess, SettledLine, TrainingProduct
 from . import granting, places
 from .status import grounds
+
+Row = TypeVar("Row", bound=Model)
 
 
 def opens_at_once(order: Any) -> bool:
@@ -106,9 +108,12 @@ def open_paid() -> list[Any]:
 
 def paid_but_waiting() -> QuerySet[DueAccess]:
     """Return what is due although it would open at once if it were ordered now."""
-    waiting = DueAccess.objects.exclude(
-        order_line__order__status__in=settings.REFUND_STATUSES
-    )
+    return of_paid_orders(DueAccess.objects.all())
+
+
+def of_paid_orders(rows: QuerySet[Row]) -> QuerySet[Row]:
+    """Narrow rows of order lines to those whose orders are paid, as the site says."""
+    waiting = rows.exclude(order_line__order__status__in=settings.REFUND_STATUSES)
     if not settings.PAID_STATUSES:
         return waiting
     has_status = Q(order_line__order__status__in=settings.PAID_STATUSES)

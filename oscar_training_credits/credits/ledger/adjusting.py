@@ -18,7 +18,7 @@ from ..isolation import own_transaction
 from ..models import CodeChange, CreditCode, CreditGrant, LedgerEntry
 from . import entries, moving
 from .quoting import spend_order, spendable
-from .redemption import lock_codes, release_lapsed
+from .redemption import lock_codes, lock_without_lapsed, release_lapsed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -120,7 +120,7 @@ def _without_others(code: CreditCode, take_back: bool, record: Record) -> Credit
 def _take(
     code: CreditCode, credits: int, grant: CreditGrant | None, record: Record
 ) -> CodeChange:
-    locked = _locked(code)
+    locked = lock_without_lapsed(code)
     if earlier := history.done_before(ADJUSTED, record, code=code, credits=-credits):
         return earlier
     history.refuse_closed(locked)
@@ -135,14 +135,6 @@ def _take(
             each, part, change=change, kind=LedgerEntry.Kind.ADJUST
         )
     return change
-
-
-def _locked(code: CreditCode) -> CreditCode:
-    """Return the code and its grants, locked, without the holds that have lapsed."""
-    (locked,) = lock_codes([code.pk])
-    if release_lapsed([code.pk], at=timezone.now()):
-        (locked,) = lock_codes([code.pk])
-    return locked
 
 
 def _parts(

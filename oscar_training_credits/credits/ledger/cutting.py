@@ -23,7 +23,7 @@ from ..isolation import own_transaction
 from ..models import CodeChange, CreditCode, CreditGrant
 from . import entries, moving
 from .quoting import spend_order
-from .redemption import lock_codes, release_lapsed
+from .redemption import lock_codes, lock_without_lapsed, release_lapsed
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -79,7 +79,7 @@ def cut_code(
     chosen, text = text, text or issuing.new_text()
     # No decorator: its frame would show the text in an error report.
     with own_transaction():
-        locked = _locked(parent)
+        locked = lock_without_lapsed(parent)
         if earlier := _cut_before(locked, credits, chosen, record):
             return earlier
         _refuse_uncut(locked)
@@ -135,13 +135,6 @@ def unused(child: CreditCode, at: datetime | None = None) -> int:
     """Return how many credits of a child code could be taken back; locks nothing."""
     parts = moving.parts_back(child, at or timezone.now())
     return sum(credits for _grant, credits in parts)
-
-
-def _locked(code: CreditCode) -> CreditCode:
-    (locked,) = lock_codes([code.pk])
-    if release_lapsed([code.pk], at=timezone.now()):
-        (locked,) = lock_codes([code.pk])
-    return locked
 
 
 @sensitive_variables()

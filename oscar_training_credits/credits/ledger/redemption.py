@@ -196,6 +196,14 @@ def lock_codes(code_ids: Iterable[int]) -> list[CreditCode]:
     return locked
 
 
+def lock_without_lapsed(code: CreditCode) -> CreditCode:
+    """Return a code and its grants, locked, without the holds that have lapsed."""
+    (locked,) = lock_codes([code.pk])
+    if release_lapsed([code.pk], at=timezone.now()):
+        (locked,) = lock_codes([code.pk])
+    return locked
+
+
 def redeem(order: Any, quote: Quote, *, learner: AbstractBaseUser) -> Settlement:
     """Capture the credits of a locked quote for `order`, held before or not.
 
