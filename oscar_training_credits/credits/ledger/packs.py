@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from ...conf import settings
+from ..access import opening
 from ..codes import history, issuing, managing
 from ..isolation import own_transaction
 from ..locking import for_update
@@ -25,7 +25,7 @@ from ..models import CodeChange, CreditCode, CreditGrant, LedgerEntry, PackSale
 from ..terms import Paid, end_of
 from ..wording import name_of
 from . import entries
-from .redemption import lock_codes, release_lapsed
+from .redemption import lock_without_lapsed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -76,13 +76,7 @@ def issue_paid() -> list[PackSale]:
 
 def paid_but_waiting() -> QuerySet[PackSale]:
     """Return sales that are not granted although they would be if ordered now."""
-    waiting = PackSale.objects.filter(grant=None, taken_back=None).exclude(
-        order_line__order__status__in=settings.REFUND_STATUSES
-    )
-    if not settings.PAID_STATUSES:
-        return waiting
-    has_status = Q(order_line__order__status__in=settings.PAID_STATUSES)
-    return waiting.filter(has_status | Q(order_line__order__total_incl_tax=0))
+    return opening.of_paid_orders(PackSale.objects.filter(grant=None, taken_back=None))
 
 
 @own_transaction()
@@ -128,8 +122,9 @@ def text_is_known(code: CreditCode) -> None:
 
 def waiting_for(buyer: Any) -> QuerySet[PackSale]:
     """Return sales to `buyer` of which nobody has seen the code's text yet."""
+    on_new_code = Q(top_up=None) | ~Q(grant__code=F("top_up"))
     return PackSale.objects.filter(
-        buyer=buyer, top_up=None, grant__isnull=False, text_shown_at=None
+        on_new_code, buyer=buyer, grant__isnull=False, text_shown_at=None
     ).exclude(grant__code__state=CreditCode.State.CLOSED)
 
 
@@ -146,7 +141,6 @@ def _issue(sale: PackSale, order: Any) -> None:
             top_up, sale.total, expires_at=expires_at, by=sale.buyer, **terms
         )
     else:
-        sale.top_up = None
         sale.grant = _on_new_code(sale, order, expires_at, terms)
     sale.save(update_fields=["grant"])
 
@@ -189,9 +183,7 @@ def _take_back(sale: PackSale, by: AbstractBaseUser | None) -> int:
 
 
 def _withdraw(grant: CreditGrant, by: AbstractBaseUser | None) -> int:
-    [code] = lock_codes([grant.code_id])
-    if release_lapsed([code.pk], at=timezone.now()):
-        [code] = lock_codes([code.pk])
+    code = lock_without_lapsed(grant.code)
     [now] = [each for each in code.grants.all() if each.pk == grant.pk]
     if not (left := now.remaining):
         return 0

@@ -60,7 +60,7 @@ def _bought(sale: PackSale, order: Any, base: str) -> PackBought:
     link = reverse("customer:order", args=[order.number])
     if sale.grant:
         link = reverse("training_credits:my-code", args=[sale.grant.code_id])
-    is_new = sale.grant is not None and sale.top_up_id is None
+    is_new = sale.grant is not None and sale.grant.code_id != sale.top_up_id
     is_unseen = is_new and sale.text_shown_at is None
     return PackBought(sale, urljoin(base, link), is_unseen)
 
@@ -130,8 +130,7 @@ def take_back(order_lines: Iterable[Any], *, by: Any = None) -> list[str]:
 def taken_back_texts(taken: TakenBack) -> list[str]:
     sale = taken.sale
     if sale.grant is None:
-        text = _("%(credits)s that were not paid yet will not be put on a code.")
-        return [text % {"credits": in_words(sale.total)}]
+        return [_never_granted(sale)]
     text = _("%(credits)s bought were taken back from %(code)s.")
     texts = [text % {"credits": in_words(taken.credits), "code": sale.grant.code}]
     if taken.kept:
@@ -152,8 +151,7 @@ def would_take_back(order_lines: Iterable[Any]) -> list[str]:
     texts = []
     for sale in sales.select_related("grant__code").order_by("pk"):
         if sale.grant is None:
-            text = _("%(credits)s that were not paid yet will not be put on a code.")
-            texts.append(text % {"credits": in_words(sale.total)})
+            texts.append(_never_granted(sale))
             continue
         text = _(
             "%(left)s of %(credits)s bought are taken back from %(code)s. What was"
@@ -162,6 +160,11 @@ def would_take_back(order_lines: Iterable[Any]) -> list[str]:
         known = {"left": sale.grant.remaining, "code": sale.grant.code}
         texts.append(text % {**known, "credits": in_words(sale.total)})
     return texts
+
+
+def _never_granted(sale: PackSale) -> str:
+    text = _("%(credits)s that were not paid yet will not be put on a code.")
+    return text % {"credits": in_words(sale.total)}
 
 
 def _sale(line: Any, from_basket: Any, *, buyer: Any, top_up: Any) -> PackSale:

@@ -253,6 +253,25 @@ def test_a_pack_tops_up_the_code_that_its_manager_chose(buyer, pack):
     assert CreditCode.objects.count() == 1
 
 
+def test_a_code_that_is_closed_meanwhile_gives_way_to_a_new_one(
+    buyer, pack, pays_later
+):
+    first = bought(buyer, pack)
+    first.set_status("Paid")
+    old = CreditCode.objects.get()
+    top_up = reverse("training_credits:my-code-top-up", args=[old.pk])
+    buyer.client.post(top_up, {"pack": pack.pk})
+    buyer.place()
+    api.close_code(old)
+
+    buyer.order().set_status("Paid")
+
+    new = CreditCode.objects.exclude(pk=old.pk).get()
+    assert new.balance() == 100
+    address = reverse("training_credits:my-code-text", args=[new.pk])
+    assert "The code is:" in text_of(buyer.client.post(address, follow=True))
+
+
 def test_nobody_tops_up_a_code_of_somebody_else(buyer, pack):
     other = make_code(5)
     address = reverse("training_credits:my-code-top-up", args=[other.pk])
