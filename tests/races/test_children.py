@@ -69,7 +69,7 @@ def test_without_the_lock_they_would_try(parent, monkeypatch):
     def unlocked(code):
         return CreditCode.objects.prefetch_related("grants").get(pk=code.pk)
 
-    monkeypatch.setattr(cutting, "_locked", unlocked)
+    monkeypatch.setattr(cutting, "lock_without_lapsed", unlocked)
     monkeypatch.setattr(cutting.entries, "_take", note)
     at_once([partial(cut, parent, f"Child {n}") for n in range(8)])
 
