@@ -36,6 +36,8 @@ def migrate_to(transactional_db):
         "migrate", "training_credits", target, verbosity=0
     )
     call_command("migrate", verbosity=0)
+    # On the way back models got their former names, and permissions to them.
+    call_command("flush", verbosity=0, interactive=False)
 
 
 def functions() -> int:
