@@ -51,6 +51,7 @@ urlpatterns = [
         name="take-place",
     ),
     path("credits/", credits_views.MyCreditsView.as_view(), name="my-credits"),
+    path("credits/used/", credits_views.UsesView.as_view(), name="my-credits-used"),
     path(
         "credits/<training_row:pk>/",
         credits_views.ManagedCodeView.as_view(),
@@ -60,6 +61,11 @@ urlpatterns = [
         "credits/<training_row:pk>/text/",
         credits_views.ManagedTextView.as_view(),
         name="my-code-text",
+    ),
+    path(
+        "credits/<training_row:pk>/team/",
+        credits_views.TeamTextView.as_view(),
+        name="my-code-team",
     ),
     path(
         "credits/<training_row:pk>/new-text/",
@@ -85,11 +91,6 @@ urlpatterns = [
         "credits/<training_row:pk>/top-up/",
         credits_views.TopUpManagedView.as_view(),
         name="my-code-top-up",
-    ),
-    path(
-        "credits/<training_row:pk>/used/",
-        credits_views.UsesFileView.as_view(),
-        name="my-code-used",
     ),
     path(
         "<training_row:training_id>/apply/",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +50,6 @@ def plain(value: Any) -> int | Decimal | str:
     """Return a value as files show it: a number, or a text."""
     if value is None:
         return ""
-    if hasattr(value, "isoformat"):
+    if isinstance(value, datetime):
         return str(timezone.localtime(value).isoformat(" ", "minutes"))
     return value if isinstance(value, (int, Decimal)) else str(value)

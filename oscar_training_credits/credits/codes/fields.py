@@ -1,16 +1,19 @@
-"""Form fields of codes: a text that is to be made, and the key of a form."""
+"""Form fields of codes: a text that is to be made, days, and the key of a form."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
+from ..terms import far_away_text, is_far_away
 from . import code_text
 
 
@@ -47,3 +50,32 @@ class NewTextField(forms.CharField):
             needs = _("A code needs %(number)d letters or digits at least.")
             raise ValidationError(needs % {"number": code_text.SHORTEST_TEXT})
         return text
+
+
+def day_field(**options: Any) -> forms.DateField:
+    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+    return forms.DateField(widget=widget, **{"required": False, **options})
+
+
+class LastDayField(forms.DateField):
+    """The last day of something, in the site's time zone: today, or one to come."""
+
+    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+
+    def clean(self, value: Any) -> date | None:
+        return not_over(super().clean(value))
+
+
+def near(day: date | None) -> date | None:
+    """Return a day within a hundred years, as a form cleans it."""
+    if is_far_away(day):
+        raise ValidationError(far_away_text())
+    return day
+
+
+def not_over(day: date | None) -> date | None:
+    """Return a day that is not over, as a form cleans it."""
+    today = timezone.localdate(timezone=timezone.get_default_timezone())
+    if day and day < today:
+        raise ValidationError(_("This day is over. Choose today or a later one."))
+    return near(day)

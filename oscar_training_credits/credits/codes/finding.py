@@ -17,6 +17,7 @@ from ..models.codes import CreditCodeQuerySet
 from . import listing
 from .rules.limits import is_used_once, used_once
 
+LEARNER_FIELDS = ("email", "first_name", "last_name")
 MOST_NAMESAKES = 100
 """How many accounts with one e-mail address are looked up."""
 
@@ -137,3 +138,17 @@ def _of_learners(address: str) -> list[QuerySet[Any, Any]]:
     redeemed = Redemption.objects.filter(learner__in=learners)
     named = CreditCode.objects.filter(learners__in=learners)
     return [redeemed.values_list("code", flat=True), named.values_list("pk", flat=True)]
+
+
+def learner_matches(text: str, *, prefix: str) -> Q:
+    """Match rows whose learner, at `prefix`, has every word of `text` in a name."""
+    User = get_user_model()
+    own = {field.name for field in User._meta.get_fields()}
+    fields = own.intersection([*LEARNER_FIELDS, User.USERNAME_FIELD])
+    found = Q()
+    for word in text.split():
+        found &= Q(
+            *[(f"{prefix}__{field}__icontains", word) for field in sorted(fields)],
+            _connector=Q.OR,
+        )
+    return found

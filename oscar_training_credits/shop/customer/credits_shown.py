@@ -1,4 +1,4 @@
-"""What a manager reads of a code: of learners only the name, the content, the day."""
+"""What a manager reads of a code itself: its balance, and what was put on it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from ...credits import wording
 from ...credits.codes.finding import Condition, condition_of, with_condition
 from ...credits.ledger import packs
 from ...credits.ledger.balances import balances_over_time
 from ...credits.ledger.forecast import Forecast, forecasts
-from ...credits.models import CreditCode, CreditGrant, Redemption, RedemptionLine
-from ...credits.wording import name_of
+from ...credits.models import CreditCode, CreditGrant
 from ..balance_chart import Chart, chart_of
 
 MOST_MOVES = 500
@@ -41,22 +38,6 @@ class CodeRow:
 class GrantRow:
     grant: CreditGrant
     has_expired: bool
-
-
-@dataclass(frozen=True, slots=True)
-class UseRow:
-    """What one learner spent on one product in one order."""
-
-    at: datetime
-    learner: str
-    """The name, else the e-mail address."""
-    title: str
-    credits: int
-    refunded: int
-
-    @property
-    def kept(self) -> int:
-        return self.credits - self.refunded
 
 
 def code_rows(codes: Any, manager: Any) -> list[CodeRow]:
@@ -88,31 +69,6 @@ def grant_rows(grants: Iterable[CreditGrant], at: datetime) -> list[GrantRow]:
 
 def balance_chart(grants: Iterable[CreditGrant], at: datetime) -> Chart | None:
     return chart_of(balances_over_time(grants, at=at, most=MOST_MOVES))
-
-
-def uses(code: CreditCode) -> QuerySet[RedemptionLine]:
-    """Return what was spent of a code, the latest first."""
-    lines = RedemptionLine.objects.filter(
-        redemption__code=code, redemption__state=Redemption.State.CAPTURED
-    )
-    related = ("redemption__learner", "settled_line__order_line")
-    return lines.select_related(*related).order_by("-pk")
-
-
-def use_row(line: RedemptionLine) -> UseRow:
-    return UseRow(
-        at=line.redemption.created_at,
-        learner=name_of(line.redemption.learner) or _("Deleted account"),
-        title=line.settled_line.order_line.title if line.settled_line else "",
-        credits=line.credits,
-        refunded=line.refunded,
-    )
-
-
-def held(code: CreditCode) -> int:
-    """Return the credits that are held while a learner pays other money."""
-    holds = Redemption.objects.filter(code=code, state=Redemption.State.HELD)
-    return sum(holds.values_list("credits", flat=True))
 
 
 def _runs_dry(ahead: Forecast) -> str:

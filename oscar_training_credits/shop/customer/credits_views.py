@@ -5,7 +5,6 @@ Whoever is not a manager of a code is told that there is no such page.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +23,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.generic import TemplateView
 from oscar.core.loading import get_class
 
+from ...converters import number_in
 from ...credits.codes import issuing, managing, new_text
 from ...credits.ledger import packs
 from ...credits.models import CreditCode
@@ -31,11 +31,13 @@ from ...exceptions import CodeClosed, IdempotencyKeyReused
 from ..communication import invitations
 from ..files import FORMATS
 from ..order.packs_bought import packs_on_sale, put_in_basket
-from . import credits_shown
+from . import credits_shown, credits_used
+from .credits_used import UsesForm
+from .team_text import team_text
 
 PageTitleMixin: Any = get_class("customer.mixins", "PageTitleMixin")
-MOST_ROWS = 200
-"""How many of the latest uses the page lists."""
+LATEST = 10
+"""How many of the latest uses the page of a code lists."""
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -83,34 +85,53 @@ class ManagedCodeView(ManagedCodePage):
         own = managing.codes_of(user).filter(pk=code.pk)
         [row] = credits_shown.code_rows(own, user)
         grants = list(code.grants.order_by("pk"))
-        uses = credits_shown.uses(code)[: MOST_ROWS + 1]
         return super().get_context_data(
             row=row,
             grants=credits_shown.grant_rows(grants, now),
             chart=credits_shown.balance_chart(grants, now),
-            uses=[credits_shown.use_row(line) for line in uses[:MOST_ROWS]],
-            has_more=len(uses) > MOST_ROWS,
-            held=credits_shown.held(code),
+            uses=credits_used.uses(own).first(LATEST),
+            held=sum(credits_used.holds_of(own).values_list("credits", flat=True)),
             may_pause=code.state == CreditCode.State.ACTIVE,
             may_resume=managing.was_paused(code),
             **kwargs,
         )
 
 
-class UsesFileView(ManagedCodePage):
-    """Who used what of a code, as a file."""
+class UsesView(CreditsPage):
+    """Who used what of all codes that a manager looks after, and as a file.
+
+    `?as=csv` or `?as=xlsx` sends the file, of what the filter finds.
+    """
+
+    template_name = "training_credits/my_credits_used.html"
 
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        rows = map(credits_shown.use_row, credits_shown.uses(self.code).iterator(1_000))
-        kind = request.GET.get("as")
-        send = FORMATS.get(kind, FORMATS["csv"])
-        return send(f"credits-{self.code.pk}", _file_rows(rows))
+        codes = managing.codes_of(request.user)
+        if chosen := request.GET.get("code"):
+            get_object_or_404(codes, pk=number_in(chosen) or 0)
+        form = UsesForm(request.GET, codes=codes)
+        if not form.is_valid():
+            return self.render_to_response(self.get_context_data(form=form))
+        if send := FORMATS.get(request.GET.get("as", "")):
+            return send("credits", credits_used.file_rows(form.uses()))
+        page = form.uses().page(request.GET.get("page"))
+        context = self.get_context_data(
+            form=form,
+            uses=page.object_list,
+            held=form.held(),
+            page_obj=page,
+            paginator=page.paginator,
+            file_query=without(request.GET, "page", "as"),
+        )
+        return self.render_to_response(context)
 
 
-def _file_rows(rows: Iterable[credits_shown.UseRow]) -> Iterator[list[Any]]:
-    yield [_("Day"), _("Learner"), _("Content"), _("Credits"), _("Given back")]
-    for row in rows:
-        yield [row.at.date(), row.learner, row.title, row.credits, row.refunded]
+def without(query: Any, *names: str) -> str:
+    """Return a query of an address without some of its parts."""
+    left = query.copy()
+    for name in names:
+        left.pop(name, None)
+    return str(left.urlencode())
 
 
 class ManagedTextView(ManagedCodePage):
@@ -122,7 +143,9 @@ class ManagedTextView(ManagedCodePage):
     @sensitive_variables()
     def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         text = new_text.take(request, self.code.pk)
-        response = self.render_to_response(self.get_context_data(text=text))
+        words = team_text(self.code, by=request.user, text=text) if text else ""
+        context = self.get_context_data(text=text, team_text=words)
+        response = self.render_to_response(context)
         new_text.forget(request, response)
         return response
 
@@ -140,6 +163,16 @@ class ManagedTextView(ManagedCodePage):
         response = redirect("training_credits:my-code-text", pk=self.code.pk)
         new_text.carry(request, response, self.code.pk, issued.text)
         return response
+
+
+class TeamTextView(ManagedCodePage):
+    """What to tell the team, without the code itself."""
+
+    template_name = "training_credits/my_code_team.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        words = team_text(self.code, by=self.request.user)
+        return super().get_context_data(team_text=words, **kwargs)
 
 
 class RotateManagedView(ManagedCodePage):

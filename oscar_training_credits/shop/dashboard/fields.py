@@ -11,37 +11,6 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ...credits.terms import far_away_text, is_far_away
-
-
-def day_field(**options: Any) -> forms.DateField:
-    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-    return forms.DateField(widget=widget, **{"required": False, **options})
-
-
-class LastDayField(forms.DateField):
-    """The last day of something, in the site's time zone: today, or one to come."""
-
-    widget = forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
-
-    def clean(self, value: Any) -> date | None:
-        return not_over(super().clean(value))
-
-
-def near(day: date | None) -> date | None:
-    """Return a day within a hundred years, as a form cleans it."""
-    if is_far_away(day):
-        raise ValidationError(far_away_text())
-    return day
-
-
-def not_over(day: date | None) -> date | None:
-    """Return a day that is not over, as a form cleans it."""
-    today = timezone.localdate(timezone=timezone.get_default_timezone())
-    if day and day < today:
-        raise ValidationError(_("This day is over. Choose today or a later one."))
-    return near(day)
-
 
 def day_of(moment: datetime | None, *, is_end: bool = False) -> date | None:
     """Return the day of a moment, or the last day of what ends at it."""

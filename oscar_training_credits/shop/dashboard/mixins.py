@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse_lazy
@@ -21,7 +20,6 @@ from ...credits.patience import PatientMixin
 DashboardTable: Any = get_class("dashboard.tables", "DashboardTable")
 
 NO_WRAP = {"td": {"class": "text-nowrap"}}
-LEARNER_FIELDS = ("email", "first_name", "last_name")
 
 
 class PermissionMixin(PatientMixin):
@@ -82,20 +80,6 @@ def needed(codename: str) -> list[str]:
     Permission = get_class("dashboard.permissions", "DashboardPermission")
     permissions: list[str] = Permission.get("training_credits", codename)
     return permissions
-
-
-def learner_matches(text: str, *, prefix: str) -> Q:
-    """Match rows whose learner, at `prefix`, has every word of `text` in a name."""
-    User = get_user_model()
-    own = {field.name for field in User._meta.get_fields()}
-    fields = own.intersection([*LEARNER_FIELDS, User.USERNAME_FIELD])
-    found = Q()
-    for word in text.split():
-        found &= Q(
-            *[(f"{prefix}__{field}__icontains", word) for field in sorted(fields)],
-            _connector=Q.OR,
-        )
-    return found
 
 
 def training_matches(text: str, *, prefix: str) -> Q:

@@ -332,42 +332,6 @@ def test_a_manager_pauses_a_code_and_not_what_staff_have_disabled(buyer, pack):
     assert state_after(resume="") == "disabled"
 
 
-PAGES = [
-    "my-code",
-    "my-code-managers",
-    "my-code-text",
-    "my-code-rotate",
-    "my-code-used",
-]
-
-
-@pytest.mark.parametrize("name", [*PAGES, "my-code-pause", "my-code-top-up"])
-@pytest.mark.parametrize("method", ["get", "post"])
-def test_nobody_else_sees_a_managers_code(buyer, pack, client, name, method):
-    bought(buyer, pack)
-    code = CreditCode.objects.get()
-    address = reverse(f"training_credits:{name}", args=[code.pk])
-    digest = code.digest
-    client.force_login(make_learner(email="other@example.com", is_staff=True))
-
-    assert getattr(client, method)(address).status_code in {404, 405}
-    code.refresh_from_db()
-    assert (code.digest, code.state) == (digest, "active")
-    client.logout()
-    assert getattr(client, method)(address).status_code in {302, 405}
-
-
-def test_a_removed_manager_is_out_at_once(buyer, pack):
-    bought(buyer, pack)
-    code = CreditCode.objects.get()
-    page = reverse("training_credits:my-code", args=[code.pk])
-    assert buyer.client.get(page).status_code == 200
-
-    code.managers.all().delete()
-
-    assert buyer.client.get(page).status_code == 404
-
-
 def test_managers_invite_and_remove_each_other(
     buyer, pack, django_capture_on_commit_callbacks
 ):

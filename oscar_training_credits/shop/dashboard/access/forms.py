@@ -15,10 +15,12 @@ from django.utils.translation import gettext_lazy
 
 from ....credits import wording
 from ....credits.access.granting import LONGEST_REASON
+from ....credits.codes.fields import LastDayField
+from ....credits.codes.finding import learner_matches
 from ....credits.models import Access
 from ....credits.terms import end_of
-from ..fields import LastDayField, TrainingField, learner_with
-from ..mixins import learner_matches, training_matches
+from ..fields import TrainingField, learner_with
+from ..mixins import training_matches
 from ..partners import own_trainings
 from ..widgets import PlainSelect
 

@@ -29,7 +29,14 @@ from ....credits.codes import (
     listing,
     managing,
 )
-from ....credits.codes.fields import KeyField, NewTextField
+from ....credits.codes.fields import (
+    KeyField,
+    LastDayField,
+    NewTextField,
+    day_field,
+    near,
+    not_over,
+)
 from ....credits.codes.finding import Condition
 from ....credits.codes.history import LONGEST_NOTE
 from ....credits.ledger import cutting
@@ -42,7 +49,7 @@ from ....credits.terms import (
     start_of,
 )
 from ...communication import invitations
-from ..fields import LastDayField, day_field, day_of, learner_with, near, not_over
+from ..fields import day_of, learner_with
 from ..widgets import PlainSelect
 from . import sheets
 

@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
 
+from ....credits.codes.fields import day_field
 from ....credits.terms import end_of, far_away_text, is_far_away, start_of
 from ...files import FORMATS
-from ..fields import day_field
 from ..widgets import PlainSelect
 from .base import CodesMixin
 from .names import Naming

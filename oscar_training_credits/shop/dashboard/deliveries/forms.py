@@ -8,10 +8,8 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 
-from ..mixins import (
-    learner_matches,
-    training_matches,
-)
+from ....credits.codes.finding import learner_matches
+from ..mixins import training_matches
 from ..widgets import PlainSelect
 
 

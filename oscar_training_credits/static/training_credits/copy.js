@@ -1,17 +1,14 @@
-// Copying the links of places. Without this they can be selected and copied by hand.
+// Copying a code, a text or links. Without this they can be selected and copied by hand.
 (() => {
   "use strict";
-  const section = document.querySelector("[data-training-places]");
-  if (!section) return;
-  const status = section.querySelector("[data-places-status]");
-
   const copy = async (input) => {
     input.select();
     if (navigator.clipboard) await navigator.clipboard.writeText(input.value);
     else document.execCommand("copy");
   };
 
-  for (const button of section.querySelectorAll("[data-copy]")) {
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    const status = button.closest("[data-copies]").querySelector("[data-copy-status]");
     button.hidden = false;
     button.addEventListener("click", async () => {
       try {
