@@ -42,6 +42,14 @@ class WiderThanParent(TrainingCreditsError, ValueError):
         self.field = field
 
 
+class WiderThanAllowed(TrainingCreditsError, ValueError):
+    """A manager would allow what the shop's staff do not; `field` says in what."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"The code would be wider than staff have set: {field}.")
+        self.field = field
+
+
 class NotMailed(TrainingCreditsError):
     """The mail server did not take a mail that the caller wants to know of."""
 

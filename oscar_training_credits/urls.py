@@ -3,7 +3,13 @@ from django.urls import path
 from . import converters  # noqa: F401
 from .shop.basket import views as basket_views
 from .shop.checkout import under_way
-from .shop.customer import credits_views, place_views, views
+from .shop.customer import (
+    credits_children,
+    credits_limits,
+    credits_views,
+    place_views,
+    views,
+)
 from .shop.dashboard.access import views as access_views
 from .shop.dashboard.codes import changes as code_changes
 from .shop.dashboard.codes import explaining as code_explaining
@@ -91,6 +97,26 @@ urlpatterns = [
         "credits/<training_row:pk>/top-up/",
         credits_views.TopUpManagedView.as_view(),
         name="my-code-top-up",
+    ),
+    path(
+        "credits/<training_row:pk>/limits/",
+        credits_limits.LimitManagedView.as_view(),
+        name="my-code-limits",
+    ),
+    path(
+        "credits/<training_row:pk>/cut/",
+        credits_children.CutManagedView.as_view(),
+        name="my-code-cut",
+    ),
+    path(
+        "credits/<training_row:pk>/children/<training_row:child>/text/",
+        credits_children.ChildTextView.as_view(),
+        name="my-code-child-text",
+    ),
+    path(
+        "credits/<training_row:pk>/children/<training_row:child>/take-back/",
+        credits_children.TakeBackManagedView.as_view(),
+        name="my-code-child-back",
     ),
     path(
         "<training_row:training_id>/apply/",

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -79,3 +80,27 @@ def not_over(day: date | None) -> date | None:
     if day and day < today:
         raise ValidationError(_("This day is over. Choose today or a later one."))
     return near(day)
+
+
+class ManagersField(forms.CharField):
+    """People by their e-mail addresses, one on each line, with an account or none."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "autocomplete": "off"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        options = {
+            "label": gettext_lazy("Managers"),
+            "required": False,
+            "help_text": gettext_lazy(
+                "Who looks after the code at the customer's: their e-mail addresses,"
+                " one on each line. Whoever is new gets a link by mail."
+            ),
+        }
+        super().__init__(**{**options, **kwargs})
+
+    def clean(self, value: Any) -> Any:
+        lines = [each.strip().lower() for each in super().clean(value).splitlines()]
+        addresses = list(dict.fromkeys(filter(None, lines)))
+        for address in addresses:
+            validate_email(address)
+        return addresses

@@ -98,6 +98,17 @@ def add_manager(code: CreditCode, user: Any) -> None:
     )
 
 
+def share_managers(code: CreditCode, other: CreditCode) -> None:
+    """Let those who look after a code look after another one, too. Safe to repeat."""
+    CodeManager.objects.bulk_create(
+        [
+            CodeManager(code=other, email=each.email, user=each.user)
+            for each in code.managers.filter(user__isnull=False).select_related("user")
+        ],
+        ignore_conflicts=True,
+    )
+
+
 def codes_of(manager: Any) -> QuerySet[CreditCode]:
     """Return the codes that a user looks after. Nobody else may see them."""
     own = CodeManager.objects.filter(user=manager).values("code")

@@ -1,4 +1,4 @@
-"""What a child code may allow: nothing that its parent does not."""
+"""What a child code, or a manager, may allow: nothing that was not allowed before."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ def refuse_wider(child: CreditCode, fields: Collection[str] | None = None) -> No
     for field in _wider(child, child.parent):
         if fields is None or field in fields:
             raise WiderThanParent(field)
+
+
+def first_wider(
+    code: CreditCode, allowed: CreditCode, fields: Collection[str]
+) -> str | None:
+    """Return the first of these fields in which `code` is wider than `allowed`."""
+    return next((field for field in _wider(code, allowed) if field in fields), None)
 
 
 def _wider(child: CreditCode, parent: CreditCode) -> Iterator[str]:

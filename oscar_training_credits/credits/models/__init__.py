@@ -17,8 +17,10 @@ from .ledger import (
     Reinstatement,
     SettledLine,
 )
+from .limits import ManagerLimits
 from .packs import CreditPack, PackSale, TopUpChoice
 from .payments import TakenPayment
+from .place_mails import PlaceMail
 from .training import (
     DirectPurchase,
     MoneyChoice,
@@ -44,11 +46,13 @@ __all__ = [
     "DirectPurchase",
     "DueAccess",
     "LedgerEntry",
+    "ManagerLimits",
     "MoneyChoice",
     "PackSale",
     "ParkedPrice",
     "PathCourse",
     "Place",
+    "PlaceMail",
     "Redemption",
     "RedemptionLine",
     "Refund",

@@ -205,6 +205,8 @@ class Place(ServiceColumns):
         TrainingProduct, on_delete=models.PROTECT, related_name="+"
     )
     number = models.PositiveIntegerField(_("number"))
+    meant_for = models.CharField(_("meant for"), max_length=200, blank=True)
+    """For whom it is, in the buyer's words."""
     salt = models.CharField(max_length=32, editable=False)
     access_days = models.PositiveIntegerField(null=True, blank=True)
     starts_at = models.DateTimeField(_("starts"), null=True, blank=True)

@@ -478,6 +478,7 @@ class CodeChange(models.Model):
         MAILED = "mailed", _("Mailed")
         CUT = "cut", _("Moved to a child code")
         TAKEN_BACK = "taken_back", _("Taken back from a child code")
+        STATEMENT = "statement", _("Statement mailed")
 
     class Reason(models.TextChoices):
         MISTAKE = "mistake", _("A mistake is put right")

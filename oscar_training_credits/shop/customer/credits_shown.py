@@ -10,6 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from ...credits import wording
+from ...credits.codes import managing
 from ...credits.codes.finding import Condition, condition_of, with_condition
 from ...credits.ledger import packs
 from ...credits.ledger.balances import balances_over_time
@@ -18,6 +19,8 @@ from ...credits.models import CreditCode, CreditGrant
 from ..balance_chart import Chart, chart_of
 
 MOST_MOVES = 500
+MOST_CHILDREN = 100
+"""How many of the latest child codes are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,15 @@ class GrantRow:
     has_expired: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ChildRow:
+    """A child code as the manager of its parent sees it."""
+
+    row: CodeRow
+    is_own: bool
+    """Whoever asks looks after it as well."""
+
+
 def code_rows(codes: Any, manager: Any) -> list[CodeRow]:
     """Return codes that `manager` looks after, those that can be used first."""
     now = timezone.now()
@@ -58,6 +70,20 @@ def code_rows(codes: Any, manager: Any) -> list[CodeRow]:
         for code in found
     ]
     return sorted(rows, key=lambda row: row.condition != Condition.ACTIVE)
+
+
+def child_rows(code: CreditCode, manager: Any) -> list[ChildRow]:
+    keys = code.children.order_by("-pk").values_list("pk", flat=True)[:MOST_CHILDREN]
+    children = CreditCode.objects.filter(pk__in=list(keys))
+    own = set(
+        managing.codes_of(manager).filter(parent=code).values_list("pk", flat=True)
+    )
+    return [ChildRow(row, row.code.pk in own) for row in code_rows(children, manager)]
+
+
+def may_be_cut(code: CreditCode) -> bool:
+    is_parent = code.parent_id is None and not code.one_order_only
+    return code.state == CreditCode.State.ACTIVE and is_parent
 
 
 def grant_rows(grants: Iterable[CreditGrant], at: datetime) -> list[GrantRow]:

@@ -93,6 +93,8 @@ class ManagedCodeView(ManagedCodePage):
             held=sum(credits_used.holds_of(own).values_list("credits", flat=True)),
             may_pause=code.state == CreditCode.State.ACTIVE,
             may_resume=managing.was_paused(code),
+            may_cut=credits_shown.may_be_cut(code),
+            children=credits_shown.child_rows(code, user),
             **kwargs,
         )
 
@@ -140,11 +142,16 @@ class ManagedTextView(ManagedCodePage):
     template_name = "training_credits/my_code_text.html"
     takes_code = True
 
+    @property
+    def shown(self) -> CreditCode:
+        """The code whose text it is."""
+        return self.code
+
     @sensitive_variables()
     def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        text = new_text.take(request, self.code.pk)
-        words = team_text(self.code, by=request.user, text=text) if text else ""
-        context = self.get_context_data(text=text, team_text=words)
+        text = new_text.take(request, self.shown.pk)
+        words = team_text(self.shown, by=request.user, text=text) if text else ""
+        context = self.get_context_data(shown=self.shown, text=text, team_text=words)
         response = self.render_to_response(context)
         new_text.forget(request, response)
         return response

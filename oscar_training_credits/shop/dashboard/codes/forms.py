@@ -10,7 +10,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, validate_email
+from django.core.validators import MaxValueValidator
 from django.db import transaction
 from django.utils import timezone
 from django.utils.functional import cached_property
@@ -32,6 +32,7 @@ from ....credits.codes import (
 from ....credits.codes.fields import (
     KeyField,
     LastDayField,
+    ManagersField,
     NewTextField,
     day_field,
     near,
@@ -230,29 +231,6 @@ class AddressesField(forms.CharField):
         addresses = [each.strip() for each in super().clean(value).splitlines()]
         found = [learner_with(each) for each in addresses if each]
         return list(dict.fromkeys(found))
-
-
-class ManagersField(forms.CharField):
-    """People by their e-mail addresses, one on each line, with an account or none."""
-
-    widget = forms.Textarea(attrs={"rows": 2, "autocomplete": "off"})
-
-    def __init__(self) -> None:
-        super().__init__(
-            label=gettext_lazy("Managers"),
-            required=False,
-            help_text=gettext_lazy(
-                "Who looks after the code at the customer's: their e-mail addresses,"
-                " one on each line. They get no mail yet."
-            ),
-        )
-
-    def clean(self, value: Any) -> Any:
-        lines = [each.strip().lower() for each in super().clean(value).splitlines()]
-        addresses = list(dict.fromkeys(filter(None, lines)))
-        for address in addresses:
-            validate_email(address)
-        return addresses
 
 
 class CodeForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -487,7 +465,7 @@ class CutForm(NewCodeForm):
                 **terms,
             )
             if is_new and managers:
-                managing.set_managers(issued.code, managers, by=by)
+                invitations.set_managers(issued.code, managers, by=by)
         return issued
 
 
