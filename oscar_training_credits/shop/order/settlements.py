@@ -255,6 +255,9 @@ def shared_reading(order: Any) -> Iterator[None]:
 
 def read_lines(order: Any) -> None:
     """Read the lines of `order` ahead, unless that was done before."""
+    if has_read_lines(order):
+        # Building the query takes as long as asking it.
+        return
     prefetch_related_objects([order], Prefetch("lines", queryset=joined_lines()))
 
 
