@@ -6,6 +6,7 @@ from .shop.checkout import under_way
 from .shop.customer import (
     credits_children,
     credits_limits,
+    credits_statement,
     credits_views,
     place_views,
     views,
@@ -97,6 +98,11 @@ urlpatterns = [
         "credits/<training_row:pk>/top-up/",
         credits_views.TopUpManagedView.as_view(),
         name="my-code-top-up",
+    ),
+    path(
+        "credits/<training_row:pk>/statement/",
+        credits_statement.StatementView.as_view(),
+        name="my-code-statement",
     ),
     path(
         "credits/<training_row:pk>/limits/",

@@ -40,6 +40,7 @@ from oscar.core.loading import get_class, get_model
 from oscar_training_credits import api
 from oscar_training_credits.credits.codes.applying import apply_code
 from oscar_training_credits.credits.ledger import postgresql, redemption
+from oscar_training_credits.credits.ledger.statements import statement_of
 from oscar_training_credits.credits.models import (
     Access,
     CreditCode,
@@ -666,6 +667,25 @@ class Ledger(RuleBasedStateMachine):
             assert min(whole.redeemed, whole.lapsed, whole.expired) >= 0
             self.seen["expired unused"] += whole.expired > 0
             self.seen["reinstated"] += whole.reinstated > 0
+
+        self.statements_agree(moments[0][0], moments[-1][0])
+
+    def statements_agree(self, start: Any, end: Any) -> None:
+        """Compare the statement of each code with its roll-forward, to the credit."""
+        found = api.roll_forward_by(api.Grouping.CODE, start=start, end=end)
+        rows = {row.key: row for row in found}
+        for code in self.books.codes:
+            statement = statement_of(code.row, start=start, end=end)
+            if code.row.pk in rows:
+                assert statement.sums == rows[code.row.pk]
+            else:
+                assert statement.sums.is_empty
+            told = sum(line.credits for line in statement.lines)
+            assert statement.sums.opening + told == statement.sums.closing
+            assert (
+                sum(line.credits for line in statement.lines if line.kind == "redeemed")
+                == -statement.sums.redeemed
+            )
 
     def the_audit_finds_nothing(self) -> None:
         assert list(api.audit()) == []

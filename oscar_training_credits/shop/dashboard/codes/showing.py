@@ -410,6 +410,7 @@ def _name_of_field(name: str) -> str:
         "grant": _("credits left"),
         "access": _("accesses and places extended"),
         "mailed_to": _("to"),
+        "month": _("for"),
         "managers": _("managers"),
         "child": _("child code"),
         "parent": _("parent"),

@@ -1,0 +1,58 @@
+"""The monthly statement of a code, mailed to those who look after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from functools import partial
+
+from django.urls import reverse
+
+from ...conf import CREDIT_STATEMENT
+from ...credits.codes import history
+from ...credits.isolation import own_transaction
+from ...credits.ledger.statements import month_of, statement_of
+from ...credits.models import CodeChange, CodeManager, CreditCode
+from .mails import absolute, send_to_user
+
+STATEMENT = CodeChange.Kind.STATEMENT
+
+
+def send_statements(first: date) -> Iterator[CreditCode]:
+    """Mail the statements of the month that begins with a day; yield their codes.
+
+    Each goes out once to all managers who have accepted, however often this is run.
+    Where nothing was on a code and nothing happened, there is none.
+    """
+    managed = CodeManager.objects.filter(user__isnull=False).values("code")
+    codes = CreditCode.objects.filter(pk__in=managed, is_test=False)
+    for key in list(codes.order_by("pk").values_list("pk", flat=True)):
+        code = CreditCode.objects.get(pk=key)
+        if send_statement(code, first):
+            yield code
+
+
+@own_transaction()
+def send_statement(code: CreditCode, first: date) -> bool:
+    """Mail the statement of a code and a month, once; tell whether it is sent now."""
+    month = first.strftime("%Y-%m")
+    record: history.Record = {"idempotency_key": f"statement:{code.pk}:{month}"}
+    history.lock(code)
+    if history.done_before(STATEMENT, record, code=code):
+        return False
+    start, end = month_of(first)
+    statement = statement_of(code, start=start, end=end)
+    if statement.is_empty:
+        return False
+    history.keep(code, STATEMENT, record, details=[("month", "", month)])
+    page = reverse("training_credits:my-code-statement", args=[code.pk])
+    context = {
+        "code": code,
+        "month": first,
+        "sums": statement.sums,
+        "link": absolute(f"{page}?month={month}"),
+    }
+    accepted = code.managers.filter(user__isnull=False).select_related("user")
+    for manager in accepted.order_by("pk"):
+        send_to_user(CREDIT_STATEMENT, manager.user, partial(dict, context))
+    return True
