@@ -87,6 +87,7 @@ def redeem_credits(
         kind=kind,
         credits=-credits,
         balance=grant.remaining,
+        created_at=redemption.created_at,
     )
 
 

@@ -460,8 +460,10 @@ def _take(quote: Quote, *, kind: str, **fields: Any) -> dict[int, Redemption]:
     if attempts is None:
         attempts = _attempts_at(fields["order_number"])
     codes = {each.code.pk: each.code for each in quote.codes}
+    # At one moment, or a period could end between its parts.
+    fields = {**fields, "attempt": attempts + 1, "created_at": timezone.now()}
     redemptions = [
-        Redemption(code=codes[pk], credits=credits, attempt=attempts + 1, **fields)
+        Redemption(code=codes[pk], credits=credits, **fields)
         for pk, credits in sorted(by_code.items())
     ]
     parts = {grants[pk]: credits for pk, credits in sorted(by_grant.items())}

@@ -9,20 +9,21 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from itertools import groupby, pairwise
-from operator import itemgetter
+from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Case, CharField, F, Q, QuerySet, Sum, Value, When
+from django.db.models import Case, CharField, F, Q, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from ..models import CreditCode, CreditGrant, LedgerEntry, Reinstatement
+from ..models import CreditCode, CreditGrant
 from ..terms import to_cents
+from .tallies import MOVEMENTS, Tally, reinstatements, tallies
 
 N = TypeVar("N", int, Decimal)
-CHUNK = 1_000
-Kind, Origin = LedgerEntry.Kind, CreditGrant.Origin
+PORTION, LARGEST_PORTION = 250, 25_000
+"""How many groups are summed up at once: at first, and at most."""
+Origin = CreditGrant.Origin
 
 
 class Grouping(Enum):
@@ -90,28 +91,23 @@ NUMBERS = (
 )
 
 
-MOVEMENTS = ("granted", "redeemed", "refunded", "adjusted", "lapsed", "moved")
-
-
 def roll_forward(*, start: datetime, end: datetime) -> RollForward[int]:
     """Return what became of all credits from `start` on and before `end`.
 
-    Two queries. A period that has not ended is reckoned until now.
+    Two queries; three if credits that had expired are valid again. A period that has
+    not ended is reckoned until now.
 
     Raises:
         ValueError: it begins after it ends, or in the future.
     """
-    end = until_now(start, end)
-    sums = _entries(end).aggregate(**_sums(start, end))
-    back = _reinstated(start, end).aggregate(credits=Sum("credits"))["credits"]
-    return _row("", sums, back or 0)
+    return _series([start, until_now(start, end)], key="")[0]
 
 
 def roll_forward_series(moments: Sequence[datetime]) -> list[RollForward[int]]:
     """Return the same for each period from one of these moments to the next.
 
-    Two queries, which read the ledger once. Their keys are the moments that they begin
-    with. Periods of the future are left out.
+    As many queries, which read the ledger once. Their keys are the moments that they
+    begin with. Periods of the future are left out.
 
     Raises:
         ValueError: the moments are not in order, or begin in the future.
@@ -120,32 +116,21 @@ def roll_forward_series(moments: Sequence[datetime]) -> list[RollForward[int]]:
     past = [*(moment for moment in moments if moment < now), now]
     if past != sorted(set(past)):
         raise ValueError("Periods follow one another.")
-    sums = _entries(now).aggregate(
-        **{
-            f"{name}_{number}": each
-            for number, moment in enumerate(past)
-            for name, each in _sums_before(moment).items()
-        }
-    )
-    back = _reinstated(past[0], now).values_list("created_at", "credits")
-    reinstated = [
-        sum(credits for at, credits in back if start <= at < end)
-        for start, end in pairwise(past)
-    ]
+    return _series(past)
+
+
+def _series(moments: list[datetime], key: Any = None) -> list[RollForward[int]]:
+    back = list(reinstatements(moments))
+    tally: Tally[int] = tallies(moments, back)[()]
     return [
-        _row(start, _between(sums, number), reinstated[number])
-        for number, start in enumerate(past[:-1])
+        _row(
+            start if key is None else key,
+            tally.before(number),
+            tally.before(number + 1),
+            sum(each["credits"] for each in back if start <= each["created_at"] < end),
+        )
+        for number, (start, end) in enumerate(pairwise(moments))
     ]
-
-
-def _between(sums: Mapping[str, int], number: int) -> dict[str, int]:
-    """Return the sums at the start and the end of a period."""
-    labels = {f"_{number}": "_before", f"_{number + 1}": "_after"}
-    return {
-        name + labels[f"_{at}"]: total
-        for (name, at), total in ((key.rsplit("_", 1), sums[key]) for key in sums)
-        if f"_{at}" in labels
-    }
 
 
 def roll_forward_by(
@@ -153,23 +138,21 @@ def roll_forward_by(
 ) -> Iterator[RollForward[int]]:
     """Yield the same for each code, holder, reference or origin, in their order.
 
-    Two queries, read in chunks; groups of which nothing was there are left out. Names
-    and origins are those of today.
+    Summed up as they are asked for, in portions of some thousands: four queries each.
+    Groups of which nothing was there are left out. Names and origins are those of
+    today.
 
     Raises:
         ValueError: as `roll_forward`.
     """
     end = until_now(start, end)
-    entries = _entries(end).annotate(key=_key(grouping)).order_by("key")
-    back = _reinstated(start, end).annotate(key=_key(grouping))
-    grouped = back.order_by().values("key").annotate(total=Sum("credits"))
-    reinstated = dict(grouped.values_list("key", "total"))
-    sums = entries.values("key").annotate(**_sums(start, end))
-    rows = (
-        _row(each["key"], each, reinstated.get(each["key"], 0))
-        for each in sums.iterator(CHUNK)
-    )
-    return (row for row in rows if not row.is_empty)
+    return _rows_by(grouping, [start, end])
+
+
+def _rows_by(grouping: Grouping, moments: list[datetime]) -> Iterator[RollForward[int]]:
+    for portion in _portions(grouping):
+        rows = _rows(moments, of=_key(grouping), within=portion)
+        yield from (row for row in rows if not row.is_empty)
 
 
 def roll_forward_of(
@@ -177,20 +160,13 @@ def roll_forward_of(
 ) -> list[RollForward[int]]:
     """Return the same for each grant of one code; the keys are the grants'.
 
-    Two queries. Of a test code there is none.
+    As many queries as `roll_forward`. Of a test code there is none.
 
     Raises:
         ValueError: as `roll_forward`.
     """
-    end = until_now(start, end)
-    entries = _entries(end).filter(grant__code=code)
-    sums = entries.values(key=F("grant")).annotate(**_sums(start, end))
-    back = _reinstated(start, end).filter(grant__code=code).order_by()
-    reinstated = dict(back.values_list("grant").annotate(Sum("credits")))
-    return [
-        _row(each["key"], each, reinstated.get(each["key"], 0))
-        for each in sums.order_by("key")
-    ]
+    moments = [start, until_now(start, end)]
+    return list(_rows(moments, of=F("grant"), within=Q(grant__code=code)))
 
 
 def summed_up(key: Any, rows: Iterable[RollForward[int]]) -> RollForward[int]:
@@ -198,6 +174,41 @@ def summed_up(key: Any, rows: Iterable[RollForward[int]]) -> RollForward[int]:
     rows = list(rows)
     numbers = {name: sum(getattr(row, name) for row in rows) for name in NUMBERS}
     return RollForward(key=key, **numbers)
+
+
+def _rows(moments: list[datetime], *, of: Any, within: Q) -> Iterator[RollForward[int]]:
+    back = list(reinstatements(moments, of={"key": of}, within=within))
+    reinstated: dict[Any, int] = defaultdict(int)
+    for each in back:
+        if each["created_at"] < moments[-1]:
+            reinstated[each["key"]] += each["credits"]
+    found = tallies(moments, back, of={"key": of}, within=within)
+    for (key,), tally in found.items():
+        yield _row(key, tally.before(0), tally.before(1), reinstated[key])
+
+
+def _portions(grouping: Grouping) -> Iterator[Q]:
+    """Yield conditions on entries, each for the groups that follow those before.
+
+    Few at first: a page shows no more, and need not wait for all.
+    """
+    if grouping is Grouping.ORIGIN:
+        yield Q()
+        return
+    name = "pk" if grouping is Grouping.CODE else grouping.value
+    codes = CreditCode.objects.filter(is_test=False).order_by(name)
+    keys = codes.values_list(name, flat=True).distinct()
+    size, after, path = PORTION, Q(), f"grant__code__{name}"
+    while True:
+        last = keys[size - 1 : size].first()
+        if last is None:
+            yield after
+            return
+        yield after & Q(**{f"{path}__lte": last})
+        after = Q(**{f"{path}__gt": last})
+        keys = codes.filter(**{f"{name}__gt": last}).values_list(name, flat=True)
+        keys = keys.distinct()
+        size = min(size * 10, LARGEST_PORTION)
 
 
 def roll_forward_money(
@@ -209,15 +220,20 @@ def roll_forward_money(
     that is not on record, goodwill and adjustments are left out. Sums since the
     beginning are exact, and rounded to cents once, so that the numbers of a period add
     up and it opens with what the one before closed with. Without a grouping the key is
-    empty. Two queries, read in chunks.
+    empty.
 
     Raises:
         ValueError: as `roll_forward`.
     """
     end = until_now(start, end)
-    key: Any = _key(grouping) if grouping else Value("")
+    return _rows_in_money(grouping, [start, end])
+
+
+def _rows_in_money(
+    grouping: Grouping | None, moments: list[datetime]
+) -> Iterator[RollForward[Decimal]]:
     # A moved part has the price of the grant that it came from.
-    price = {
+    of: dict[str, Any] = {
         name: Coalesce(F(f"grant__source__{column}"), F(f"grant__{column}"))
         for name, column in (
             ("currency", "paid_currency"),
@@ -225,35 +241,37 @@ def roll_forward_money(
             ("of", "credits"),
         )
     }
-    in_order = ("key", "currency", "paid", "of")
-    entries: Any = _entries(end).annotate(key=key, **price)
-    entries = entries.filter(paid__gt=0)
-    sums = entries.order_by(*in_order).values(*in_order).annotate(**_sums(start, end))
-    back: Any = _reinstated(start, end).annotate(key=key, **price)
-    back = back.filter(paid__gt=0).order_by()
-    reinstated: dict[Any, Fraction] = defaultdict(Fraction)
-    for each in back.values(*in_order).annotate(total=Sum("credits")):
-        worth = Fraction(each["paid"]) * each["total"] / each["of"]
-        reinstated[each["key"], each["currency"]] += worth
-    of = itemgetter("key", "currency")
-    rows = (
-        _money_row(key, currency, alike, reinstated[key, currency])
-        for (key, currency), alike in groupby(sums.iterator(CHUNK), of)
-    )
-    return (row for row in rows if not row.is_empty)
+    of = {"key": _key(grouping) if grouping else Value(""), **of}
+    for portion in _portions(grouping) if grouping else [Q()]:
+        sold = portion & Q(paid__gt=0)
+        back = list(reinstatements(moments, of=of, within=sold))
+        reinstated: dict[Any, Fraction] = defaultdict(Fraction)
+        for each in back:
+            if each["created_at"] < moments[-1]:
+                worth = Fraction(each["paid"]) * each["credits"] / each["of"]
+                reinstated[each["key"], each["currency"]] += worth
+        found = tallies(moments, back, of=of, within=sold)
+        for (key, currency), tally in _worth(found, moments).items():
+            before, after = tally.before(0), tally.before(1)
+            row = _row(
+                key,
+                {name: to_cents(amount) for name, amount in before.items()},
+                {name: to_cents(amount) for name, amount in after.items()},
+                to_cents(reinstated[key, currency]),
+            )
+            if not row.is_empty:
+                yield replace(row, currency=currency)
 
 
-def _money_row(
-    key: Any, currency: str, alike: Iterable[Mapping[str, Any]], reinstated: Fraction
-) -> RollForward[Decimal]:
-    """Add up the sums of grants that were sold for different prices."""
-    worth: dict[str, Fraction] = defaultdict(Fraction)
-    for sums in alike:
-        price = Fraction(sums["paid"]) / sums["of"]
-        for name in sums.keys() - {"key", "currency", "paid", "of"}:
-            worth[name] += price * sums[name]
-    in_cents = {name: to_cents(amount) for name, amount in worth.items()}
-    return replace(_row(key, in_cents, to_cents(reinstated)), currency=currency)
+def _worth(
+    found: Mapping[tuple[Any, ...], Tally[int]], moments: Sequence[datetime]
+) -> dict[tuple[Any, str], Tally[Fraction]]:
+    """Add up, by key and currency, what was sold for different prices."""
+    worth: dict[tuple[Any, str], Tally[Fraction]] = {}
+    for (key, currency, paid, of), tally in found.items():
+        total = worth.setdefault((key, currency), Tally(len(moments)))
+        total.add_all(tally, times=Fraction(paid) / of)
+    return worth
 
 
 def until_now(start: datetime, end: datetime) -> datetime:
@@ -268,16 +286,6 @@ def until_now(start: datetime, end: datetime) -> datetime:
     return end
 
 
-def _entries(end: datetime) -> QuerySet[LedgerEntry]:
-    real = LedgerEntry.objects.filter(grant__code__is_test=False)
-    return real.filter(created_at__lt=end).order_by()
-
-
-def _reinstated(start: datetime, end: datetime) -> QuerySet[Reinstatement]:
-    real = Reinstatement.objects.filter(grant__code__is_test=False)
-    return real.filter(created_at__gte=start, created_at__lt=end)
-
-
 def _key(grouping: Grouping) -> Any:
     if grouping is Grouping.CODE:
         return F("grant__code_id")
@@ -290,72 +298,15 @@ def _key(grouping: Grouping) -> Any:
     return F(f"grant__code__{grouping.value}")
 
 
-def _sums(start: datetime, end: datetime) -> dict[str, Sum]:
-    """Return what is summed up of all entries: at the start, and at the end."""
-    return {
-        f"{name}_{at}": each
-        for at, moment in (("before", start), ("after", end))
-        for name, each in _sums_before(moment).items()
-    }
-
-
-def _sums_before(moment: datetime) -> dict[str, Sum]:
-    return {
-        name: Sum("credits", filter=matching, default=0)
-        for name, matching in _matching(moment).items()
-    }
-
-
-def _matching(moment: datetime) -> dict[str, Q]:
-    """Return which entries count for what, of all that happened before a moment."""
-    before = Q(created_at__lt=moment)
-    adjustment = Q(grant__origin=Origin.ADJUSTMENT)
-    granted = before & Q(kind=Kind.GRANT)
-    # Held credits are spent when their order is placed; until then, and if they are
-    # released, they are outstanding.
-    captured = Q(kind=Kind.HOLD, redemption__order__date_placed__lt=moment)
-    return {
-        "granted": granted & ~adjustment,
-        "redeemed": before & (Q(kind=Kind.REDEEM) | captured),
-        "refunded": before & Q(kind=Kind.REFUND),
-        "adjusted": before & Q(kind=Kind.ADJUST) | granted & adjustment,
-        "lapsed": before & Q(kind=Kind.LAPSE),
-        "moved": before & Q(kind=Kind.MOVE),
-        # Closing a code takes expired credits from the books, which were gone before.
-        "cleared": before & Q(kind=Kind.LAPSE) & had_expired(),
-        "dead": before & _dead(moment),
-    }
-
-
-def had_expired() -> Q:
-    """Match the entries of grants that had expired when these were written."""
-    return Q(grant__expires_at__lte=F("created_at")) | Q(
-        grant__source=None, grant__code__expires_at__lte=F("created_at")
-    )
-
-
-def _dead(moment: datetime) -> Q:
-    """Match the entries of grants that had expired before a moment."""
-    meanwhile = Reinstatement.objects.filter(
-        expired_at__lt=moment, created_at__gte=moment
-    )
-    return (
-        Q(grant__expires_at__lt=moment)
-        # What is unused when a child code ends goes back, and is outstanding still.
-        | Q(grant__source=None, grant__code__expires_at__lt=moment)
-        | Q(grant__in=meanwhile.values("grant"))
-    )
-
-
-def _row(key: Any, sums: Mapping[str, Any], reinstated: N) -> RollForward[N]:
-    moved = {
-        name: sums[f"{name}_after"] - sums[f"{name}_before"]
-        for name in (*MOVEMENTS, "cleared", "dead")
-    }
-    all_before = sum(sums[f"{name}_before"] for name in MOVEMENTS)
+def _row(
+    key: Any, before: Mapping[str, Any], after: Mapping[str, Any], reinstated: N
+) -> RollForward[N]:
+    """Return what became of credits between two moments, by what is summed up there."""
+    moved = {name: after[name] - before[name] for name in after}
+    all_before = sum(before[name] for name in MOVEMENTS)
     return RollForward(
         key=key,
-        opening=all_before - sums["dead_before"],
+        opening=all_before - before["dead"],
         granted=moved["granted"],
         redeemed=-moved["redeemed"],
         refunded=moved["refunded"],

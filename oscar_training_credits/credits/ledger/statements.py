@@ -27,7 +27,8 @@ from ..models import (
     Reinstatement,
 )
 from ..terms import start_of
-from .reporting import RollForward, had_expired, roll_forward_of, summed_up, until_now
+from .reporting import RollForward, roll_forward_of, summed_up, until_now
+from .tallies import had_expired
 
 Kind, Origin = LedgerEntry.Kind, CreditGrant.Origin
 

@@ -41,6 +41,7 @@ from oscar_training_credits import api
 from oscar_training_credits.credits.codes.applying import apply_code
 from oscar_training_credits.credits.ledger import postgresql, redemption
 from oscar_training_credits.credits.ledger.statements import statement_of
+from oscar_training_credits.credits.ledger.usage import most_used_for
 from oscar_training_credits.credits.models import (
     Access,
     CreditCode,
@@ -655,6 +656,10 @@ class Ledger(RuleBasedStateMachine):
         drawn = Random(len(self.outstanding)).choices(self.outstanding, k=10)
         drawn += self.outstanding[-1:]
         moments = sorted(drawn, key=itemgetter(0))
+        left = {moment: sum(credits.values()) for moment, credits in moments}
+        series = api.roll_forward_series(sorted(left))
+        assert [row.opening for row in series] == [left[row.key] for row in series]
+        assert [row.closing for row in series] == [left[at] for at in sorted(left)[1:]]
         for (start, before), (end, after) in pairwise(moments):
             period = {"start": start, "end": end}
             rows = list(api.roll_forward_by(api.Grouping.CODE, **period))
@@ -665,6 +670,11 @@ class Ledger(RuleBasedStateMachine):
             assert whole.opening == sum(before.values())
             assert whole.closing == sum(after.values())
             assert min(whole.redeemed, whole.lapsed, whole.expired) >= 0
+            used = list(api.use_of_credits(api.UseGrouping.CODE, **period))
+            assert sum(each.credits for each in used) == whole.redeemed
+            assert sum(each.refunded for each in used) == whole.refunded
+            products = most_used_for(api.UseGrouping.PRODUCT, 9, **period)
+            assert sum(credits for _key, credits in products) == whole.redeemed
             self.seen["expired unused"] += whole.expired > 0
             self.seen["reinstated"] += whole.reinstated > 0
 

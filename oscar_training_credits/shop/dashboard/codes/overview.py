@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import islice
 from typing import Any
 
 from django.utils import timezone
@@ -14,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
 from ....credits.ledger.reporting import RollForward, roll_forward_series
-from ....credits.ledger.usage import Use, UseGrouping, use_of_credits
+from ....credits.ledger.usage import UseGrouping, most_used_for
 from ....credits.terms import start_of
 from ...balance_chart import HEIGHT, WIDTH, round_up
 from ...files import FORMATS
@@ -78,7 +77,9 @@ class OverviewView(CodesMixin, TemplateView):
             (_("Unused"), "unused", [row.expired + row.lapsed for row in rows]),
         ]
         outstanding = [(_("Outstanding"), "outstanding", [row.closing for row in rows])]
-        used = use_of_credits(UseGrouping.PRODUCT, start=months[0], end=timezone.now())
+        used = most_used_for(
+            UseGrouping.PRODUCT, MOST_PRODUCTS, start=months[0], end=timezone.now()
+        )
         context = self.get_context_data(
             heading=_("Overview"),
             columns=list(COLUMNS.values()),
@@ -86,7 +87,7 @@ class OverviewView(CodesMixin, TemplateView):
             months=[name_of(row, "M") for row in rows],
             moved=drawn(moved),
             outstanding=drawn(outstanding),
-            products=bars_of(list(islice(used, MOST_PRODUCTS))),
+            products=bars_of(used),
         )
         return self.render_to_response(context)
 
@@ -134,12 +135,11 @@ def _bars(numbers: Sequence[int], top: int, place: int, places: int) -> str:
     return " ".join(bars)
 
 
-def bars_of(uses: Sequence[Use]) -> list[Bar]:
-    names = product_names([use.key for use in uses])
-    most = max((use.credits for use in uses), default=0)
+def bars_of(used: Sequence[tuple[Any, int]]) -> list[Bar]:
+    names = product_names([key for key, _credits in used])
+    most = max((credits for _key, credits in used), default=0)
     bars = []
-    for use in uses:
-        name, url = names.get(use.key) or (str(use.key), "")
-        if use.credits:
-            bars.append(Bar(name, url, use.credits, round(use.credits * 100 / most)))
+    for key, credits in used:
+        name, url = names.get(key) or (str(key), "")
+        bars.append(Bar(name, url, credits, round(credits * 100 / most)))
     return bars
