@@ -1,4 +1,4 @@
-"""Blocks for StreamFields: what only learners with access see, and what sells it."""
+"""Blocks for StreamFields: what only learners with access see, and what sells."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from wagtail import blocks
 
 from ..credits.access import buying_again
 from ..shop.boxes import purchase_box
+from ..shop.order.packs_bought import packs_on_sale
 from . import localize
 from .models import TrainingPageMixin
 
@@ -162,6 +163,25 @@ class PurchaseBlock(blocks.StaticBlock):
         if request is None or not isinstance(page, TrainingPageMixin):
             return {**context, "training": None}
         return {**context, **purchase_box(page, request=request)}
+
+
+class CreditPacksBlock(blocks.StaticBlock):
+    """The credits that the shop sells, each with a button that puts it in the basket.
+
+    For any page, also one without `TrainingPageMixin`.
+    """
+
+    class Meta:
+        icon = "tag"
+        label = _("Credits on sale")
+        admin_text = _("Lists the packs of credits that the shop sells, with prices.")
+        template = "training_credits/packs.html"
+
+    def get_context(self, value: Any, parent_context: Any = None) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(value, parent_context)
+        _page, request = _whose(parent_context)
+        offered = packs_on_sale(request) if hasattr(request, "strategy") else []
+        return {**context, "request": request, "offered": offered}
 
 
 def _whose(context: Any) -> tuple[Any, Any]:

@@ -164,6 +164,13 @@ def packs_of(order: Any, *, domain: str = "") -> list[PackBought]:
     return packs_bought.packs_of(order, domain=domain)
 
 
+@register.inclusion_tag("training_credits/packs.html", takes_context=True)
+def credit_packs(context: Context) -> dict[str, Any]:
+    """List the packs of credits on sale, with buttons that put them in the basket."""
+    request = context["request"]
+    return {"request": request, "offered": packs_bought.packs_on_sale(request)}
+
+
 @register.simple_tag(takes_context=True)
 def looks_after_codes(context: Context) -> bool:
     """Tell whether the user looks after a code, and so has *My credits*."""

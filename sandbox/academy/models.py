@@ -101,7 +101,7 @@ class PathIndexPage(IndexPage):
 
 class PlanIndexPage(IndexPage):
     subpage_types = ["academy.PlanPage"]
-    template = "academy/index_page.html"
+    template = "academy/plan_index_page.html"
 
     def listed(self):
         return PlanPage

@@ -13,7 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 from wagtail.models import Page
 
-from oscar_training_credits.cms.blocks import PurchaseBlock, Restricted
+from oscar_training_credits import api
+from oscar_training_credits.cms.blocks import (
+    CreditPacksBlock,
+    PurchaseBlock,
+    Restricted,
+)
 from oscar_training_credits.credits.models import Access
 from oscar_training_credits.test.factories import make_code, make_learner, make_product
 from sandbox.academy.models import CoursePage, PathPage
@@ -269,3 +274,57 @@ def test_a_stranger_comes_back_to_a_page_of_their_own(shared):
     box = box_of(Client().get(f"{shared.url}?mine=1"))
 
     assert "mine%3D1%26purchase%3Dopen" in box
+
+
+@pytest.fixture
+def packs():
+    """Two packs on sale, and one that is not."""
+    made = {}
+    for credits, price in ((500, "4500.00"), (100, "1000.00"), (7, "70.00")):
+        made[credits] = make_product(f"{credits} credits", price)
+        api.sell_as_pack(made[credits], credits=credits)
+    made[7].is_public = False
+    made[7].save()
+    return made
+
+
+def packs_seen_by(learner) -> str:
+    request = learner.client.get("/").wsgi_request
+    return CreditPacksBlock().render(None, {"page": course_index(), "request": request})
+
+
+def test_a_block_lists_the_credits_on_sale_the_smallest_first(learner, packs):
+    shown = words(packs_seen_by(learner))
+
+    assert "100 credits £1,000.00 Buy 100 credits" in shown
+    assert "500 credits £4,500.00 Buy 500 credits" in shown
+    assert shown.index("1,000.00") < shown.index("4,500.00")
+    assert "70.00" not in shown
+
+
+def test_its_button_puts_a_pack_into_the_basket_and_leads_there(learner, packs):
+    url = reverse("basket:add", args=[packs[100].pk])
+    assert f'action="{url}"' in packs_seen_by(learner)
+
+    done = learner.client.post(url, {"quantity": 1, "next": reverse("basket:summary")})
+
+    assert done.url == reverse("basket:summary")
+    assert "100 credits" in text_of(learner.client.get(done.url))
+
+
+def test_a_block_of_credits_is_empty_where_none_are_on_sale(learner):
+    assert words(packs_seen_by(learner)) == ""
+    assert words(CreditPacksBlock().render(None, {})) == ""
+
+
+def test_more_packs_cost_no_query_more(learner, packs):
+    def queries() -> int:
+        request = learner.client.get("/").wsgi_request
+        with CaptureQueriesContext(connection) as asked:
+            CreditPacksBlock().render(None, {"request": request})
+        return len(asked)
+
+    one_or_two = queries()
+    api.sell_as_pack(make_product("900 credits", "9.00"), credits=900)
+
+    assert queries() == one_or_two

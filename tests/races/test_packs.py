@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.management import call_command
+from oscar.core.loading import get_model
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.codes import issuing
@@ -12,19 +14,28 @@ from oscar_training_credits.credits.ledger import packs
 from oscar_training_credits.credits.models import CreditCode, CreditGrant, PackSale
 from oscar_training_credits.test.factories import make_learner, make_product
 
+from ..support.killing import kill_at, moments_of, spread
 from ..support.orders import place_order
 from ..support.racing import Meeting, at_once
 
 pytestmark = [pytest.mark.races, pytest.mark.django_db(transaction=True)]
 
 
+MOMENTS = 12
+
+
 @pytest.fixture
-def order(settings) -> Any:
-    """An order of 100 credits that is not paid yet."""
+def pack(settings) -> Any:
     settings.TRAINING_CREDITS_PAID_STATUSES = ["Paid"]
     product = make_product("100 credits", "1000.00")
     api.sell_as_pack(product, credits=100)
-    return place_order(make_learner(), (product, 1))
+    return product
+
+
+@pytest.fixture
+def order(pack) -> Any:
+    """An order of 100 credits that is not paid yet."""
+    return place_order(make_learner(), (pack, 1))
 
 
 def test_a_payment_that_is_told_of_several_times_grants_once(order):
@@ -77,3 +88,34 @@ def test_control_without_lock_and_key_it_is_granted_twice(order, unlocked, monke
     at_once([lambda: packs.issue_due(order)] * 2)
 
     assert CreditGrant.objects.count() == 2
+
+
+def test_a_payment_that_is_killed_on_its_way_to_the_credits_grants_them_once(
+    pack, monkeypatch, settings
+):
+    settings.OSCAR_INITIAL_ORDER_STATUS = "Pending"
+    Order = get_model("order", "Order")
+    steps = {"Pending": ("Paid",), "Paid": ()}
+    monkeypatch.setattr(Order, "pipeline", steps)
+    # So that each order is read anew, as a gateway's callback reads it.
+    orders = [place_order(make_learner(), (pack, 1)).pk for _order in range(MOMENTS)]
+
+    def pay(pk: int) -> None:
+        Order.objects.get(pk=pk).set_status("Paid")
+
+    moments = moments_of(lambda: pay(orders[0]))
+    for pk, number in zip(orders[1:], spread(moments, MOMENTS - 1), strict=True):
+        kill_at(number, lambda pk=pk: pay(pk))
+    unpaid = Order.objects.exclude(status="Paid").count()
+    ungranted = PackSale.objects.filter(grant=None).count()
+
+    call_command("open_paid_access")
+
+    # Some died before they said that it is paid, some after, and some had granted.
+    assert 0 < unpaid < ungranted < MOMENTS - 1
+    assert CreditGrant.objects.count() == MOMENTS - unpaid
+    for order in Order.objects.exclude(status="Paid"):
+        order.set_status("Paid")
+    assert CreditGrant.objects.count() == CreditCode.objects.count() == MOMENTS
+    assert {code.balance() for code in CreditCode.objects.all()} == {100}
+    call_command("check_ledger")

@@ -76,7 +76,8 @@ def packs_on_sale(request: Any) -> list[PackOffered]:
     """Return the packs that whoever asks can buy, the smallest first."""
     Product = get_model("catalogue", "Product")
     public = Product._default_manager.filter(credit_pack__isnull=False, is_public=True)
-    found = public.select_related("training", "credit_pack", "parent")
+    found = public.select_related("training", "credit_pack", "parent", "product_class")
+    found = found.prefetch_related("stockrecords")
     offered = []
     for product in found.order_by("credit_pack__credits", "pk"):
         info = request.strategy.fetch_for_product(product)
