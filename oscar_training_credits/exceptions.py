@@ -81,6 +81,10 @@ class PlaceRefused(TrainingCreditsError):
         self.reason = reason
 
 
+class PlaceNotMailed(TrainingCreditsError):
+    """The link of a place is not mailed: somebody has it, or it was mailed often."""
+
+
 class RefundRefused(TrainingCreditsError):
     """Credits cannot be given back as asked; `refusals` say why, line by line."""
 

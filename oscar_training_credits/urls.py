@@ -8,6 +8,7 @@ from .shop.customer import (
     credits_limits,
     credits_statement,
     credits_views,
+    hand_out,
     place_views,
     views,
 )
@@ -51,6 +52,11 @@ urlpatterns = [
         "places/<training_row:place_id>/revoke/",
         place_views.RevokeLinkView.as_view(),
         name="revoke-link",
+    ),
+    path(
+        "places/<training_row:place_id>/hand-out/",
+        hand_out.HandOutView.as_view(),
+        name="hand-out",
     ),
     path(
         "places/<training_row:place_id>/take/",

@@ -152,7 +152,7 @@ def claim(place: Place, learner: AbstractBaseUser) -> Access:
     Raises:
         PlaceRefused: with the reason; the place stays as it is.
     """
-    now = _locked(place)
+    now = lock(place)
     if now is None or now.salt != place.salt:
         raise PlaceRefused(ClaimReason.REVOKED)
     granting.lock_learners([learner.pk])
@@ -173,12 +173,22 @@ def renew_link(place: Place) -> bool:
     Tells whether it did: a place that has been claimed, taken back or renewed
     meanwhile is left as it is.
     """
-    now = _locked(place)
+    now = lock(place)
     if now is None or not now.is_free or now.salt != place.salt:
         return False
     now.salt = _new_salt()
     now.save(update_fields=["salt"])
     return True
+
+
+def lock(place: Place) -> Place | None:
+    """Return a place as it is now, locked until the transaction ends."""
+    return for_update(Place.objects.filter(pk=place.pk)).first()
+
+
+def name(place: Place, meant_for: str) -> None:
+    """Note for whom a place is, in its buyer's words; it binds nobody."""
+    Place.objects.filter(pk=place.pk).update(meant_for=meant_for)
 
 
 def to_take_back(places: Iterable[Place], *, keep: int) -> list[Place]:
@@ -241,10 +251,6 @@ def _gains(rows: Iterable[Access], place: Place) -> bool:
     rows = list(rows)
     access_status = status.access_status_from(rows, at=timezone.now())
     return not (access_status.is_endless or granting.period_after(rows, place).is_empty)
-
-
-def _locked(place: Place) -> Place | None:
-    return for_update(Place.objects.filter(pk=place.pk)).first()
 
 
 def _new_salt() -> str:

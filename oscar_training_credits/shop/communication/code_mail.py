@@ -6,23 +6,18 @@ sent as a message to an address, of which Oscar keeps nothing, whosever that is.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
-from oscar.core.loading import get_class
 
 from ...credits.codes import code_text, history
 from ...credits.models import CodeChange, CreditCode
-from ...exceptions import NotMailed
-from .mails import absolute, messages_of, owner_of, spoken_to
+from .mails import absolute, send_now
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
-
-logger = logging.getLogger("training_credits")
 
 EVENT = "TRAINING_CREDIT_CODE"
 MAILED = CodeChange.Kind.MAILED
@@ -66,18 +61,10 @@ def mail_code(
 
 @sensitive_variables()
 def _send(code: CreditCode, text: str, address: str) -> None:
-    dispatcher = get_class("communication.utils", "Dispatcher")()
     context = {
         "code": code,
         "text": text,
         "credits": code.balance(),
         "link": absolute(reverse("training_credits:enter-code")),
     }
-    with spoken_to(owner_of(address)):
-        messages = messages_of(EVENT, context, dispatcher)
-        try:
-            dispatcher.dispatch_direct_messages(address, messages)
-        except Exception as error:
-            # A mail backend may raise anything, and this page alone has the text.
-            logger.exception("Code %s was not mailed", code.pk)
-            raise NotMailed(address) from error
+    send_now(EVENT, address, context)

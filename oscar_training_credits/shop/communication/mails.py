@@ -8,6 +8,7 @@ turned off by the setting `TRAINING_CREDITS_MAILS`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,10 +21,14 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import override
+from django.views.decorators.debug import sensitive_variables
 from oscar.core.loading import get_class, get_model
 
 from ...conf import PLACE_TAKEN_BACK, settings
 from ...credits.wording import name_of
+from ...exceptions import NotMailed
+
+logger = logging.getLogger("training_credits")
 
 Messages = dict[str, str]
 Context = Callable[[], dict[str, Any]]
@@ -56,6 +61,24 @@ def send_to_address(event: str, address: str, context: Context) -> None:
     """
     if is_sent(event, address):
         _after_commit(_mail_address, event, address, context)
+
+
+@sensitive_variables()
+def send_now(event: str, address: str, context: dict[str, Any]) -> None:
+    """Send an address a mail that has a secret in it: at once, and kept nowhere.
+
+    Raises:
+        NotMailed: the mail server did not take it.
+    """
+    dispatcher = get_class("communication.utils", "Dispatcher")()
+    with spoken_to(owner_of(address)):
+        messages = messages_of(event, context, dispatcher)
+        try:
+            dispatcher.dispatch_direct_messages(address, messages)
+        except Exception as error:
+            # A mail backend may raise anything, and whoever asks is to know.
+            logger.exception("A mail was not sent: %s", event)
+            raise NotMailed(address) from error
 
 
 def owner_of(address: str) -> Any:

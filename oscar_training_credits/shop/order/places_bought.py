@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
 from ...credits.access import places
-from ...credits.models import Access, Place
+from ...credits.models import Access, Place, PlaceMail
 from .. import personal
 from .settlements import lines_of
 
@@ -23,6 +24,8 @@ class PlaceRow:
     link: str
     """What to hand out; empty for a place that nobody can claim any more."""
     access: Access | None
+    mailed_to: str = ""
+    """To whom the link was mailed last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ def places_bought(request: Any) -> list[LinePlaces]:
 
 def _grouped(rows: Any, request: Any) -> list[LinePlaces]:
     rows = rows.select_related("order_line__order", "access__learner", "training")
+    mails = PlaceMail.objects.filter(place=OuterRef("pk")).order_by("-pk")
+    rows = rows.annotate(mailed_to=Subquery(mails.values("address")[:1]))
     in_order = rows.order_by("order_line", "number")
     groups = [
         _line_places(list(of_line), request)
@@ -99,4 +104,5 @@ def _place_row(place: Place, request: Any) -> PlaceRow:
     link = ""
     if place.is_free:
         link = request.build_absolute_uri(claim_url(place))
-    return PlaceRow(place, link, getattr(place, "access", None))
+    mailed_to = getattr(place, "mailed_to", "") or ""
+    return PlaceRow(place, link, getattr(place, "access", None), mailed_to)
