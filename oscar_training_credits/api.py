@@ -1,6 +1,6 @@
 """The public Python API: what other code may call, and what it gets back."""
 
-from .credits.access.deliveries import AccessEvent, deliver_due
+from .credits.access.deliveries import AccessEvent
 from .credits.access.granting import (
     bring_forward,
     end_access,
@@ -73,6 +73,7 @@ from .credits.models import (
     TakenPayment,
     TrainingProduct,
 )
+from .credits.outbox import deliver_due
 from .credits.terms import Paid, Terms
 from .shop.basket.applied_codes import apply_code, remove_code
 from .shop.basket.quotes import quote_of

@@ -23,13 +23,17 @@ class TrainingCreditsConfig(AppConfig):
         from oscar.core.loading import get_model
 
         from . import checks  # noqa: F401
+        from .credits import outbox
+        from .credits.models import Delivery
         from .shop import checks as shop_checks  # noqa: F401
         from .shop import error_reports
         from .shop.catalogue import history
+        from .shop.communication import mails
         from .shop.customer import receivers as customer_receivers
         from .shop.order import receivers
         from .signals import access_ended, access_given
 
+        outbox.register(Delivery.Channel.MAIL, mails.SENDER)
         got_request_exception.connect(
             error_reports.hide_codes, dispatch_uid="training_credits.error_reports"
         )

@@ -115,3 +115,7 @@ class JobStopped(TrainingCreditsError):
 
 class FileRefused(TrainingCreditsError):
     """A file can't be read as a list of codes at all; the message is for staff."""
+
+
+class DeliveryDropped(TrainingCreditsError):
+    """A delivery can never arrive: whom or what it is about is gone. Staff read why."""

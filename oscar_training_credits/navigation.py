@@ -64,7 +64,7 @@ TRAINING = {
             "access_fn": may_open,
         },
         {
-            "label": _("Access deliveries"),
+            "label": _("Deliveries"),
             "url_name": "training_credits:delivery-list",
             "access_fn": may_open,
         },

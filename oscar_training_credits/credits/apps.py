@@ -11,8 +11,11 @@ class CreditsConfig(AppConfig):
     def ready(self) -> None:
         from django.db.models.signals import m2m_changed, post_migrate, pre_delete
 
-        from . import guards, receivers
-        from .models import Access, CreditCode
+        from . import guards, outbox, receivers
+        from .access import deliveries
+        from .models import Access, CreditCode, Delivery
+
+        outbox.register(Delivery.Channel.ENROLMENT, deliveries.SENDER)
 
         for audience in (CreditCode.learners, CreditCode.groups):
             m2m_changed.connect(

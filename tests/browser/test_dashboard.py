@@ -7,7 +7,7 @@ from oscar.apps.catalogue.categories import create_from_breadcrumbs
 from oscar.core.loading import get_model
 
 from oscar_training_credits import api
-from oscar_training_credits.credits.access import deliveries
+from oscar_training_credits.credits import outbox
 from oscar_training_credits.credits.codes.issuing import set_state
 from oscar_training_credits.exceptions import DeliveryFailed
 from oscar_training_credits.test.factories import (
@@ -203,4 +203,4 @@ def test_staff_try_again(page, with_backend):
     page.get_by_text("It has arrived.").wait_for()
     page.get_by_text("Nothing found.").wait_for()
     assert backend.heard[-1].access == access
-    assert deliveries.deliver_due().failed == 0
+    assert outbox.deliver_due().failed == 0

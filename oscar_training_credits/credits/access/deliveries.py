@@ -1,20 +1,14 @@
-"""News of access for the learning system that a site has: written, sent, sent again.
+"""News of access for the learning system that a site has: written, and sent.
 
-News is a row written with the change itself, so neither is there without the other.
-It is tried when the change is committed, then by `deliver_due` until it has arrived.
-Whoever tries it takes it for a while by one conditional UPDATE. No transaction is
-open while another machine is asked, and news whose process died is free again later.
+The outbox sends it after the commit, and again until it has arrived.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import Enum
-from time import monotonic
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from django.contrib.auth import get_user_model
@@ -23,24 +17,14 @@ from django.db.models import Max, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from ...conf import settings
-from ...exceptions import DeliveryFailed
+from .. import outbox
 from ..locking import for_update
 from ..models import Access, AccessChange, Delivery, TrainingProduct
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
-LEASE = timedelta(minutes=5)
-"""How long an enrolment backend may take before somebody else may try."""
-FIRST_DELAY = timedelta(minutes=1)
-LONGEST_DELAY = timedelta(hours=6)
-FAILURES_IN_A_ROW = 5
-"""After so many the learning system seems to be down: the rest can wait."""
-LONGEST_ERROR = 500
-
 Kind = AccessChange.Kind
-
-logger = logging.getLogger("training_credits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +52,6 @@ class AccessEvent:
         return self.access.training
 
 
-class Result(Enum):
-    """How an attempt went."""
-
-    ARRIVED = "arrived"
-    FAILED = "failed"
-    LEFT = "left"
-    """Not tried: it has arrived, is being tried, or waits for its time or turn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """How many deliveries arrived and failed."""
-
-    arrived: int = 0
-    failed: int = 0
-
-
 def write_news(rows: Iterable[Access], kind: str) -> None:
     """Write news of access, and try it when the transaction is committed.
 
@@ -92,9 +59,7 @@ def write_news(rows: Iterable[Access], kind: str) -> None:
     transaction.
     """
     if settings.ENROLMENT_BACKEND:
-        news = Delivery.objects.bulk_create(_news(access, kind) for access in rows)
-        for delivery in news:
-            _try_after_commit(delivery)
+        outbox.write(_news(access, kind) for access in rows)
 
 
 def write_deleted(access: Access) -> None:
@@ -108,48 +73,16 @@ def write_deleted(access: Access) -> None:
     if Delivery.objects.filter(deleted__access=access.pk).exists():
         return
     now = timezone.now()
-    _try_after_commit(
-        Delivery.objects.create(
-            key=uuid4().hex,
-            kind=Kind.ENDED,
-            deleted=_remains(access),
-            deleted_training_id=access.training_id,
-            starts_at=min(access.starts_at, now),
-            ends_at=now if access.ends_at is None else min(access.ends_at, now),
-            next_attempt_at=_end_of_attempts(access) or now,
-        )
+    news = Delivery(
+        key=uuid4().hex,
+        kind=Kind.ENDED,
+        deleted=_remains(access),
+        deleted_training_id=access.training_id,
+        starts_at=min(access.starts_at, now),
+        ends_at=now if access.ends_at is None else min(access.ends_at, now),
+        next_attempt_at=_end_of_attempts(access) or now,
     )
-
-
-def deliver_due(*, seconds: float | None = None) -> Round:
-    """Send what is due, the oldest first, and return how it went.
-
-    Access whose time ran out is news too, written here, once. Stops after `seconds`,
-    or after five failures in a row; what is left stays due. Safe to run at any time
-    and in several processes at once.
-    """
-    write_run_out()
-    return _deliver(Delivery.objects.due(timezone.now()), seconds)
-
-
-def try_again(pk: int) -> Result:
-    """Try one delivery now, whatever its time. What is being tried is left alone."""
-    _make_due(Delivery.objects.filter(pk=pk))
-    return _attempt(pk)
-
-
-def try_all_again(*, seconds: float, among: QuerySet[Delivery] | None = None) -> Round:
-    """Make all that has not arrived due now, and send it for so many `seconds`.
-
-    With `among` only those deliveries.
-    """
-    write_run_out()
-    rows = Delivery.objects.all() if among is None else among
-    _make_due(rows)
-    due = Delivery.objects.due(timezone.now())
-    if among is not None:
-        due = due.filter(pk__in=among.order_by().values("pk"))
-    return _deliver(due, seconds)
+    outbox.write([news])
 
 
 def write_run_out() -> int:
@@ -175,24 +108,38 @@ def write_existing() -> int:
     return _write_each(untold, Kind.GIVEN)
 
 
+def send(delivery: Delivery) -> None:
+    """Tell the enrolment backend what a delivery says."""
+    enrolment_backend = settings.load("ENROLMENT_BACKEND")
+    enrolment_backend(
+        AccessEvent(
+            key=delivery.key,
+            kind=delivery.kind,
+            access=_access_of(delivery),
+            starts_at=cast("datetime", delivery.starts_at),
+            ends_at=delivery.ends_at,
+            is_account_deleted=delivery.access is None,
+        )
+    )
+
+
+def is_on() -> bool:
+    """Tell whether the site has an enrolment backend."""
+    return bool(settings.ENROLMENT_BACKEND)
+
+
+SENDER = outbox.Sender(send, is_on, prepare=write_run_out)
+
+
 def _news(access: Access, kind: str) -> Delivery:
     return Delivery(
         key=uuid4().hex,
+        queue=f"access-{access.pk}",
         access=access,
         kind=kind,
         starts_at=access.starts_at,
         ends_at=access.ends_at,
     )
-
-
-def _try_after_commit(delivery: Delivery) -> None:
-    """Try news that was just written when the transaction is committed."""
-
-    # Not a partial: Django asks for its name when it logs an error.
-    def try_at_once() -> None:
-        _try_at_once(delivery.pk)
-
-    transaction.on_commit(try_at_once, robust=True)
 
 
 def _has_heard_of_end(access: Access) -> bool:
@@ -231,7 +178,7 @@ def _access_of(delivery: Delivery) -> Access:
         pk=remains["access"],
         learner=learner,
         training=delivery.deleted_training,
-        starts_at=delivery.starts_at,
+        starts_at=cast("datetime", delivery.starts_at),
         ends_at=delivery.ends_at,
     )
 
@@ -249,99 +196,3 @@ def _write_one(rows: QuerySet[Access], pk: int, kind: str) -> bool:
     if access is not None:
         _news(access, kind).save()
     return access is not None
-
-
-def _try_at_once(pk: int) -> None:
-    # A learner should not wait for a system that let another one wait just now.
-    just_failed = Delivery.objects.pending().filter(
-        attempts=1, next_attempt_at__gt=timezone.now()
-    )
-    if not just_failed.exists():
-        _attempt(pk)
-
-
-def _deliver(due: QuerySet[Delivery], seconds: float | None) -> Round:
-    until = monotonic() + seconds if seconds is not None else None
-    arrived = failed = in_a_row = 0
-    pks = list(due.order_by("pk").values_list("pk", flat=True))
-    for pk in pks:
-        if in_a_row == FAILURES_IN_A_ROW or (until and monotonic() > until):
-            break
-        result = _attempt(pk)
-        arrived += result is Result.ARRIVED
-        failed += result is Result.FAILED
-        if result is not Result.LEFT:
-            in_a_row = in_a_row + 1 if result is Result.FAILED else 0
-    return Round(arrived, failed)
-
-
-def _make_due(deliveries: QuerySet[Delivery]) -> None:
-    now = timezone.now()
-    deliveries.filter(delivered_at=None, next_attempt_at__gt=now).update(
-        next_attempt_at=now
-    )
-
-
-def _attempt(pk: int) -> Result:
-    news = Delivery.objects.select_related(
-        "access__learner", "access__training__product", "deleted_training__product"
-    )
-    delivery = news.filter(pk=pk).first()
-    if delivery is None or not _take(delivery):
-        return Result.LEFT
-    try:
-        _send(delivery)
-    except Exception as error:
-        # Whatever it is, the purchase stands, and the news is tried again.
-        logger.warning("Delivery %s failed", delivery.key, exc_info=True)
-        _fail(delivery, error)
-        return Result.FAILED
-    Delivery.objects.filter(pk=pk, delivered_at=None).update(
-        delivered_at=timezone.now(),
-        taken_until=None,
-        error="",
-        deleted=None,
-        deleted_training=None,
-    )
-    return Result.ARRIVED
-
-
-def _take(delivery: Delivery) -> bool:
-    """Take a delivery that is due and in its turn, unless somebody else just did."""
-    if Delivery.objects.before(delivery).pending().exists():
-        return False
-    now = timezone.now()
-    seen = Delivery.objects.due(now).filter(pk=delivery.pk, attempts=delivery.attempts)
-    delivery.attempts += 1
-    return bool(seen.update(taken_until=now + LEASE, attempts=delivery.attempts))
-
-
-def _send(delivery: Delivery) -> None:
-    enrolment_backend = settings.load("ENROLMENT_BACKEND")
-    enrolment_backend(
-        AccessEvent(
-            key=delivery.key,
-            kind=delivery.kind,
-            access=_access_of(delivery),
-            starts_at=delivery.starts_at,
-            ends_at=delivery.ends_at,
-            is_account_deleted=delivery.access is None,
-        )
-    )
-
-
-def _fail(delivery: Delivery, error: Exception) -> None:
-    delay = min(FIRST_DELAY * 2 ** min(delivery.attempts - 1, 20), LONGEST_DELAY)
-    # Not if it took so long that somebody else has tried meanwhile.
-    mine = Delivery.objects.pending().filter(pk=delivery.pk, attempts=delivery.attempts)
-    mine.update(
-        next_attempt_at=timezone.now() + delay,
-        taken_until=None,
-        error=_error_text(error),
-    )
-
-
-def _error_text(error: Exception) -> str:
-    # Only what the backend says to staff: other errors quote addresses and tokens.
-    said = str(error) if isinstance(error, DeliveryFailed) else ""
-    return (said or type(error).__name__)[:LONGEST_ERROR]

@@ -1,4 +1,4 @@
-from .access import Access, AccessChange, Delivery, DueAccess, Place
+from .access import Access, AccessChange, DueAccess, Place
 from .codes import (
     AppliedCode,
     CodeChange,
@@ -7,6 +7,7 @@ from .codes import (
     CreditGrant,
     TurnedAway,
 )
+from .deliveries import Delivery
 from .jobs import CodeJob, CodeJobEvent, CodeJobPart
 from .ledger import (
     LedgerEntry,

@@ -1,4 +1,8 @@
-"""Mails by Oscar's communication events: who gets one, and sending it after commit.
+"""Mails by Oscar's communication events: who gets one, and writing it to the outbox.
+
+A mail is rendered when it is sent. Until then the outbox keeps the name of the function
+that reads its context, and what that is called with: rows as ids, and plain values. So
+a context is `partial(function, …)` of a function of a module, and no secret.
 
 A site edits them as Oscar's: by templates, or by a row of the event in the dashboard.
 A row that Django's admin saved unchanged has empty templates, with which Oscar would
@@ -9,14 +13,14 @@ turned off by the setting `TRAINING_CREDITS_MAILS`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.contrib.sites.models import Site
-from django.db import transaction
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -25,42 +29,66 @@ from django.views.decorators.debug import sensitive_variables
 from oscar.core.loading import get_class, get_model
 
 from ...conf import PLACE_TAKEN_BACK, settings
+from ...credits import outbox
+from ...credits.models import Delivery
 from ...credits.wording import name_of
-from ...exceptions import NotMailed
+from ...exceptions import DeliveryDropped, NotMailed
+from .contexts import Context, as_call, as_json, called, from_json
 
 logger = logging.getLogger("training_credits")
 
 Messages = dict[str, str]
-Context = Callable[[], dict[str, Any]]
-"""What the templates are given, read when the mail is written: in its language."""
 
 
 def send_to_user(event: str, user: Any, context: Context) -> None:
-    """Send a user the mail of an event, once what was done is committed.
+    """Mail a user about an event, once what was done is committed.
 
     Whoever has no address gets none, nor does anybody while the event is turned off.
-    A mail server that is down is logged, and undoes nothing.
+    A mail server that is down undoes nothing: the mail is tried again.
+
+    Raises:
+        TypeError: the context is not one that can be read again later.
     """
     if is_sent(event, address_of(user)):
-        _after_commit(_mail_user, event, user, context)
+        _write(event, {"context": as_call(context)}, user=user)
 
 
 def send_about_order(event: str, order: Any, context: Context) -> None:
-    """Send an order's customer the mail of an event, by Oscar's dispatcher of orders.
+    """Mail an order's customer about an event, by Oscar's dispatcher of orders.
 
     As `send_to_user` otherwise. A customer without an account gets it, too.
     """
     if is_sent(event, order.email):
-        _after_commit(_mail_about_order, event, order, context)
+        content = {"context": as_call(context), "order": as_json(order)}
+        _write(event, content, user=order.user)
 
 
 def send_to_address(event: str, address: str, context: Context) -> None:
-    """Send an address the mail of an event; Oscar keeps nothing of it.
+    """Mail an address about an event; Oscar keeps nothing of it.
 
     As `send_to_user` otherwise.
     """
     if is_sent(event, address):
-        _after_commit(_mail_address, event, address, context)
+        _write(event, {"context": as_call(context)}, address=address)
+
+
+def send(delivery: Delivery) -> None:
+    """Render a mail of the outbox, and hand it to the mail server."""
+    if delivery.kind not in settings.MAILS:
+        raise DeliveryDropped(_("Mails of this kind are turned off."))
+    content = delivery.content or {}
+    context = called(content["context"])
+    if content.get("order"):
+        _mail_about_order(delivery.kind, from_json(content["order"]), context)
+    elif delivery.user:
+        _mail_user(delivery.kind, delivery.user, context)
+    elif delivery.address:
+        _mail_address(delivery.kind, delivery.address, context)
+    else:
+        raise DeliveryDropped(_("The account is gone."))
+
+
+SENDER = outbox.Sender(send)
 
 
 @sensitive_variables()
@@ -163,15 +191,23 @@ def spoken_to(user: Any) -> Iterator[None]:
         yield
 
 
-def _after_commit(send: Callable[..., None], *args: Any) -> None:
-    # A `partial` has no `__qualname__`, without which Django can't log what fails.
-    def send_mail() -> None:
-        send(*args)
-
-    transaction.on_commit(send_mail, robust=True)
+def _write(event: str, content: dict[str, Any], **receiver: Any) -> None:
+    outbox.write(
+        [
+            Delivery(
+                channel=Delivery.Channel.MAIL,
+                key=uuid4().hex,
+                kind=event,
+                content=content,
+                **receiver,
+            )
+        ]
+    )
 
 
 def _mail_user(event: str, user: Any, context: Context) -> None:
+    if not address_of(user):
+        raise DeliveryDropped(_("The account has no e-mail address."))
     dispatcher = get_class("communication.utils", "Dispatcher")()
     with spoken_to(user):
         messages = messages_of(event, {"user": user, **context()}, dispatcher)
@@ -179,6 +215,8 @@ def _mail_user(event: str, user: Any, context: Context) -> None:
 
 
 def _mail_about_order(event: str, order: Any, context: Context) -> None:
+    if not order.email:
+        raise DeliveryDropped(_("The account has no e-mail address."))
     sender = get_class("order.utils", "OrderDispatcher")()
     with spoken_to(order.user):
         known = {"order": order, "user": order.user, "status_path": status_path(order)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
+from typing import Any
 
 from django.urls import reverse
 
@@ -45,14 +46,19 @@ def send_statement(code: CreditCode, first: date) -> bool:
     if statement.is_empty:
         return False
     history.keep(code, STATEMENT, record, details=[("month", "", month)])
-    page = reverse("training_credits:my-code-statement", args=[code.pk])
-    context = {
-        "code": code,
-        "month": first,
-        "sums": statement.sums,
-        "link": absolute(f"{page}?month={month}"),
-    }
     accepted = code.managers.filter(user__isnull=False).select_related("user")
     for manager in accepted.order_by("pk"):
-        send_to_user(CREDIT_STATEMENT, manager.user, partial(dict, context))
+        send_to_user(CREDIT_STATEMENT, manager.user, partial(_context, code, first))
     return True
+
+
+def _context(code: CreditCode, first: date) -> dict[str, Any]:
+    """Return what the templates of the mail are given."""
+    start, end = month_of(first)
+    page = reverse("training_credits:my-code-statement", args=[code.pk])
+    return {
+        "code": code,
+        "month": first,
+        "sums": statement_of(code, start=start, end=end).sums,
+        "link": absolute(f"{page}?month={first:%Y-%m}"),
+    }

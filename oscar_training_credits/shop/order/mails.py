@@ -44,7 +44,7 @@ _waiting: ContextVar[dict[int, _Cancelled] | None] = ContextVar("waiting", defau
 def given_back(order: Any, outcome: Outcome) -> None:
     """Tell the customer which credits are back, once for each refund."""
     if not outcome.is_repeated and outcome.refunds:
-        context = partial(_context, order, [outcome])
+        context = partial(_context, order, *_told_of([outcome]))
         send_about_order(CREDITS_GIVEN_BACK, order, context)
 
 
@@ -82,31 +82,48 @@ def _is_change(outcome: Outcome) -> bool:
 
 
 def _send_cancelled(each: _Cancelled) -> None:
-    context = partial(_context, each.order, each.outcomes, status=each.status)
+    told_of = _told_of(each.outcomes)
+    context = partial(_context, each.order, *told_of, status=each.status)
     send_about_order(ORDER_CANCELLED, each.order, context)
 
 
-def _context(
-    order: Any, outcomes: Iterable[Outcome], *, status: str = ""
-) -> dict[str, Any]:
-    """Return what the templates of these mails are given."""
+def _told_of(outcomes: Iterable[Outcome]) -> tuple[list[Any], ...]:
+    """Return the refunds, and the order lines that lost access, a promise or places."""
     outcomes = list(outcomes)
-    titles = {line.pk: line.title for line in order.lines.all()}
     places: Counter[int] = Counter()
     for outcome in outcomes:
         places.update(dict(outcome.places))
+    return (
+        [refund.pk for outcome in outcomes for refund in outcome.refunds],
+        [pk for outcome in outcomes for pk in outcome.ended],
+        [pk for outcome in outcomes for pk in outcome.dropped],
+        [*places.items()],
+    )
+
+
+def _context(
+    order: Any,
+    refunds: list[int],
+    ended: list[int],
+    dropped: list[int],
+    places: list[tuple[int, int]],
+    *,
+    status: str = "",
+) -> dict[str, Any]:
+    """Return what the templates of these mails are given; all but credits by line."""
+    titles = {line.pk: line.title for line in order.lines.all()}
+    credits_back = _credits_back(refunds)
     return {
         "status": status,
-        "credits": sum(outcome.credits for outcome in outcomes),
-        "credits_back": _credits_back(outcomes),
-        "ended": [titles[pk] for each in outcomes for pk in each.ended],
-        "dropped": [titles[pk] for each in outcomes for pk in each.dropped],
-        "places": [(titles[pk], number) for pk, number in places.items()],
+        "credits": sum(each.credits for each in credits_back),
+        "credits_back": credits_back,
+        "ended": [titles[pk] for pk in ended],
+        "dropped": [titles[pk] for pk in dropped],
+        "places": [(titles[pk], number) for pk, number in places],
     }
 
 
-def _credits_back(outcomes: Iterable[Outcome]) -> list[CreditsBack]:
-    refunds = [refund for outcome in outcomes for refund in outcome.refunds]
+def _credits_back(refunds: Iterable[int]) -> list[CreditsBack]:
     rows = RefundLine.objects.filter(refund__in=refunds).select_related(
         "grant", "redemption_line", "refund__redemption__code"
     )

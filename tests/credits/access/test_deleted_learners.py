@@ -19,9 +19,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from oscar_training_credits import api
-from oscar_training_credits.credits.access import deliveries, places
-from oscar_training_credits.credits.access.deliveries import Result
+from oscar_training_credits.credits import outbox
+from oscar_training_credits.credits.access import places
 from oscar_training_credits.credits.models import Access, CreditGrant, Delivery, Place
+from oscar_training_credits.credits.outbox import Result
 from oscar_training_credits.shop.order.refunds import refund_lines
 from oscar_training_credits.test.factories import (
     make_code,
@@ -251,7 +252,7 @@ def test_an_end_that_has_not_arrived_is_told_by_the_deletion(commit, learner, gi
 
     with commit():
         learner.delete()
-    deliveries.try_all_again(seconds=5)
+    outbox.try_all_again(seconds=5)
 
     assert [(news.kind, news.is_account_deleted) for news in backend.heard] == [
         ("ended", True)
@@ -275,7 +276,7 @@ def test_what_identifies_them_is_wiped_once_it_has_arrived(commit, learner, give
     assert waiting.deleted["email"] == "ann@acme.example"
     backend.recover()
 
-    assert deliveries.try_again(waiting.pk) is Result.ARRIVED
+    assert outbox.try_again(waiting.pk) is Result.ARRIVED
 
     arrived = Delivery.objects.get()
     assert (arrived.access_id, arrived.deleted) == (None, None)
@@ -289,7 +290,7 @@ def test_training_is_kept_until_the_news_has_arrived(commit, learner, given, cou
     with pytest.raises(ProtectedError):
         course.product.delete()
     backend.recover()
-    deliveries.try_all_again(seconds=5)
+    outbox.try_all_again(seconds=5)
 
     course.product.delete()
 
@@ -314,7 +315,7 @@ def test_news_of_two_deleted_accounts_do_not_wait_for_each_other(
         other.delete()
     later = timezone.now() + 2 * MINUTE
     with mock.patch("django.utils.timezone.now", return_value=later):
-        deliveries.deliver_due()
+        outbox.deliver_due()
 
     assert Delivery.objects.filter(access=None).pending().count() == 1
 
@@ -332,7 +333,7 @@ def test_an_end_waits_for_news_that_is_under_way(commit, learner, course):
 
     assert backend.heard == []
     with mock.patch("django.utils.timezone.now", return_value=lease + MINUTE):
-        deliveries.deliver_due()
+        outbox.deliver_due()
     assert backend.kinds == ["ended"]
 
 

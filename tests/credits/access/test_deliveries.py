@@ -17,9 +17,10 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from oscar_training_credits import api
+from oscar_training_credits.credits import outbox
 from oscar_training_credits.credits.access import deliveries
-from oscar_training_credits.credits.access.deliveries import Result, Round
 from oscar_training_credits.credits.models import Access, Delivery
+from oscar_training_credits.credits.outbox import Result, Round
 from oscar_training_credits.exceptions import DeliveryFailed
 from oscar_training_credits.test.factories import make_learner, make_training
 
@@ -76,7 +77,7 @@ def later(by: timedelta):
 
 def deliver() -> str:
     written = StringIO()
-    call_command("deliver_access", stdout=written)
+    call_command("send_deliveries", stdout=written)
     return written.getvalue().strip()
 
 
@@ -113,8 +114,9 @@ def test_without_a_backend_nothing_is_written(settings, learner, course):
     api.give_access(learner, course, reason="Goodwill")
 
     assert not Delivery.objects.exists()
+    assert deliver() == ""
     with pytest.raises(CommandError, match="not set"):
-        deliver()
+        call_command("send_deliveries", "--existing")
 
 
 def test_changes_and_ends_are_told_too(commit, learner, course):
@@ -163,7 +165,7 @@ def test_an_outbox_that_fails_after_the_commit_does_not_disturb_the_purchase(
     commit, learner, course
 ):
     broken = mock.Mock(side_effect=DatabaseError)
-    with mock.patch.object(deliveries, "_attempt", broken), commit():
+    with mock.patch.object(outbox, "_attempt", broken), commit():
         order = place_order(learner, (course.product, 1))
 
     assert broken.call_count == 1
@@ -347,9 +349,9 @@ def test_a_process_that_dies_leaves_its_news_to_the_next(given):
         deliver()
     backend.recover()
 
-    with later(deliveries.LEASE - MINUTE):
+    with later(outbox.LEASE - MINUTE):
         assert deliver() == ""
-    with later(deliveries.LEASE + MINUTE):
+    with later(outbox.LEASE + MINUTE):
         assert deliver() == "Arrived: 1. Failed: 0."
 
     assert len({news.key for news in backend.heard}) == 1
@@ -360,7 +362,7 @@ def test_news_that_is_being_sent_is_sent_by_nobody_else(given):
     pk = Delivery.objects.get().pk
     answers = []
     backend.answer = lambda news: answers.extend(
-        [deliveries.try_again(pk), deliveries.deliver_due()]
+        [outbox.try_again(pk), outbox.deliver_due()]
     )
 
     assert deliver() == "Arrived: 1. Failed: 0."
@@ -374,7 +376,7 @@ def test_who_took_too_long_and_failed_says_nothing_of_the_next(given):
 
     def answer(news):
         backend.recover()
-        with later(deliveries.LEASE + MINUTE):
+        with later(outbox.LEASE + MINUTE):
             deliver()
         raise OSError
 
@@ -392,7 +394,7 @@ def test_who_took_too_long_and_failed_leaves_the_next_to_go_on(given):
 
     def answer(news):
         backend.fail(Killed())
-        with later(deliveries.LEASE + MINUTE), suppress(Killed):
+        with later(outbox.LEASE + MINUTE), suppress(Killed):
             deliver()
         raise OSError
 
@@ -401,7 +403,7 @@ def test_who_took_too_long_and_failed_leaves_the_next_to_go_on(given):
     deliver()
 
     delivery = Delivery.objects.get()
-    assert delivery.taken_until > timezone.now() + deliveries.LEASE
+    assert delivery.taken_until > timezone.now() + outbox.LEASE
     assert (delivery.attempts, delivery.error) == (2, "")
 
 
@@ -411,7 +413,7 @@ def test_news_has_arrived_when_it_first_did(given):
 
     def answer(news):
         backend.recover()
-        with later(deliveries.LEASE + MINUTE) as moment:
+        with later(outbox.LEASE + MINUTE) as moment:
             deliver()
         moments.append(moment)
 
@@ -436,15 +438,15 @@ def due(backend_is_set):
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_send_news_once(due, monkeypatch):
     both_have_read = Meeting(2)
-    take = deliveries._take
+    take = outbox._take
 
     def take_late(delivery):
         both_have_read()
         return take(delivery)
 
-    monkeypatch.setattr(deliveries, "_take", take_late)
+    monkeypatch.setattr(outbox, "_take", take_late)
 
-    rounds = at_once([deliveries.deliver_due] * 2)
+    rounds = at_once([outbox.deliver_due] * 2)
 
     assert sorted(each.arrived for each in rounds) == [0, 1]
     assert len(backend.heard) == 1
@@ -457,20 +459,20 @@ def test_control_read_then_write_sends_it_twice(due, monkeypatch):
     def take_blindly(delivery):
         free = delivery.taken_until is None
         both_have_read()
-        delivery.taken_until = timezone.now() + deliveries.LEASE
+        delivery.taken_until = timezone.now() + outbox.LEASE
         delivery.save(update_fields=["taken_until"])
         return free
 
-    monkeypatch.setattr(deliveries, "_take", take_blindly)
+    monkeypatch.setattr(outbox, "_take", take_blindly)
 
-    at_once([deliveries.deliver_due] * 2)
+    at_once([outbox.deliver_due] * 2)
 
     assert len(backend.heard) == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_write_once_that_time_ran_out(due):
-    deliveries.deliver_due()
+    outbox.deliver_due()
     Access.objects.update(
         starts_at=timezone.now() - 2 * DAY, ends_at=timezone.now() - DAY
     )
@@ -550,7 +552,7 @@ def test_a_new_backend_can_be_told_of_what_there_is(settings, learner, course):
     settings.TRAINING_CREDITS_ENROLMENT_BACKEND = enrolment.PATH
 
     for _twice in range(2):
-        call_command("deliver_access", "--existing", stdout=StringIO())
+        call_command("send_deliveries", "--existing", stdout=StringIO())
 
     assert [(news.kind, news.access) for news in backend.heard] == [("given", running)]
 
@@ -563,10 +565,10 @@ def test_one_is_tried_before_its_time(given):
     deliver()
     pk = Delivery.objects.get().pk
 
-    assert deliveries.try_again(pk) is Result.FAILED
+    assert outbox.try_again(pk) is Result.FAILED
     backend.recover()
-    assert deliveries.try_again(pk) is Result.ARRIVED
-    assert deliveries.try_again(pk) is Result.LEFT
+    assert outbox.try_again(pk) is Result.ARRIVED
+    assert outbox.try_again(pk) is Result.LEFT
 
     assert len(backend.heard) == 3
 
@@ -577,7 +579,7 @@ def test_the_others_wait_for_their_time(given, course):
     deliver()
     backend.recover()
 
-    deliveries.try_again(Delivery.objects.earliest("pk").pk)
+    outbox.try_again(Delivery.objects.earliest("pk").pk)
 
     assert deliver() == ""
     assert Delivery.objects.pending().count() == 1
@@ -587,7 +589,7 @@ def test_what_is_gone_is_left(given):
     pk = Delivery.objects.get().pk
     given.delete()
 
-    assert deliveries.try_again(pk) is Result.LEFT
+    assert outbox.try_again(pk) is Result.LEFT
 
 
 def test_all_are_tried_before_their_time(course):
@@ -597,14 +599,14 @@ def test_all_are_tried_before_their_time(course):
     deliver()
     backend.recover()
 
-    assert deliveries.try_all_again(seconds=10) == Round(arrived=3)
+    assert outbox.try_all_again(seconds=10) == Round(arrived=3)
 
 
 def test_all_are_tried_for_a_while_only(course):
     for _learner in range(3):
         api.give_access(make_learner(), course, reason="Goodwill")
 
-    assert deliveries.try_all_again(seconds=-1) == Round()
+    assert outbox.try_all_again(seconds=-1) == Round()
 
     assert Delivery.objects.pending().count() == 3
 
@@ -614,7 +616,7 @@ def test_a_round_costs_few_queries(course, django_assert_max_num_queries):
         api.give_access(make_learner(), course, reason="Goodwill")
 
     with django_assert_max_num_queries(2 + 5 * 4):
-        deliveries.deliver_due()
+        outbox.deliver_due()
 
 
 # The example of the manual, against a real server
@@ -725,7 +727,7 @@ def test_the_example_survives_a_restart_in_between(
         place_order(learner, (course.product, 1))
     monkeypatch.setattr(example, "ask_lms", ask)
 
-    with later(deliveries.LEASE + MINUTE):
+    with later(outbox.LEASE + MINUTE):
         assert deliver() == "Arrived: 1. Failed: 0."
 
     assert len(system.keys) == 1

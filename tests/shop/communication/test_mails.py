@@ -331,7 +331,7 @@ def test_a_mail_server_that_is_down_undoes_nothing(
         give_back(admin_client, order)
 
     assert code.balance() == 100
-    assert "on_commit" in caplog.text
+    assert "SMTPServerDisconnected" in caplog.text
 
 
 def test_what_is_rolled_back_sends_none(

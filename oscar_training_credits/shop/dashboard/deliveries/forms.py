@@ -1,25 +1,33 @@
-"""The search among news for the learning system."""
+"""The search among deliveries."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy
 
 from ....credits.codes.finding import learner_matches
+from ....credits.models import Delivery
 from ..mixins import training_matches
 from ..widgets import PlainSelect
 
 
 class DeliverySearchForm(forms.Form):
+    channel = forms.ChoiceField(
+        label=gettext_lazy("Channel"),
+        choices=[("", gettext_lazy("All")), *Delivery.Channel.choices],
+        required=False,
+        widget=PlainSelect,
+    )
     state = forms.ChoiceField(
         label=gettext_lazy("State"),
         choices=[
             ("", gettext_lazy("Not arrived")),
             ("failed", gettext_lazy("Failed at least once")),
             ("arrived", gettext_lazy("Arrived")),
+            ("dropped", gettext_lazy("Given up")),
         ],
         required=False,
         widget=PlainSelect,
@@ -31,10 +39,19 @@ class DeliverySearchForm(forms.Form):
 
     def filtered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         asked = self.cleaned_data
-        rows = rows.filter(delivered_at__isnull=asked["state"] != "arrived")
+        if asked["channel"]:
+            rows = rows.filter(channel=asked["channel"])
+        rows = rows.filter(
+            delivered_at__isnull=asked["state"] != "arrived",
+            dropped_at__isnull=asked["state"] != "dropped",
+        )
         if asked["state"] == "failed":
             rows = rows.exclude(error="")
-        found = learner_matches(asked["learner"], prefix="access__learner")
+        found = Q()
+        if asked["learner"]:
+            found = learner_matches(asked["learner"], prefix="access__learner")
+            found |= learner_matches(asked["learner"], prefix="user")
+            found |= Q(address__icontains=asked["learner"])
         if asked["training"]:
             found &= training_matches(
                 asked["training"], prefix="access__training"

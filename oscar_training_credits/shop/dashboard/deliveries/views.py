@@ -1,4 +1,4 @@
-"""Oscar's dashboard: what the site's backend has not heard yet, and *try again*."""
+"""Oscar's dashboard: what has not arrived where it should, and *try again*."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.generic import View
 
-from ....conf import settings
 from ....converters import number_in
+from ....credits import outbox
 from ....credits.access import deliveries
-from ....credits.access.deliveries import Result
 from ....credits.models import Delivery
+from ....credits.outbox import Result
 from ..mixins import (
     PermissionMixin,
     SearchedTableView,
@@ -44,8 +44,10 @@ class DeliveryListView(SearchedTableView):
     search_form_class = DeliverySearchForm
 
     def rows(self) -> QuerySet[Delivery]:
-        earlier = Delivery.objects.pending().filter(
-            access=OuterRef("access"), pk__lt=OuterRef("pk")
+        earlier = (
+            Delivery.objects.pending()
+            .exclude(queue="")
+            .filter(queue=OuterRef("queue"), pk__lt=OuterRef("pk"))
         )
         rows = own_deliveries(self.request.user).annotate(waits=Exists(earlier))
         rows = rows.order_by("pk")
@@ -53,6 +55,7 @@ class DeliveryListView(SearchedTableView):
             "access__learner",
             "access__training__product__parent",
             "deleted_training__product__parent",
+            "user",
         )
 
     def get_table_kwargs(self) -> dict[str, Any]:
@@ -61,19 +64,19 @@ class DeliveryListView(SearchedTableView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(
-            heading=_("Access deliveries"),
-            has_enrolment_backend=bool(settings.ENROLMENT_BACKEND),
+            heading=_("Deliveries"),
+            has_enrolment_backend=deliveries.is_on(),
             may_try=self.may_try() and self.pending().exists(),
             **kwargs,
         )
 
     def pending(self) -> QuerySet[Delivery]:
-        return own_deliveries(self.request.user).filter(delivered_at=None)
+        return own_deliveries(self.request.user).filter(
+            delivered_at=None, dropped_at=None, channel__in=outbox.open_channels()
+        )
 
     def may_try(self) -> bool:
-        return bool(settings.ENROLMENT_BACKEND) and may(
-            self.request.user, TryAgainView.permission
-        )
+        return may(self.request.user, TryAgainView.permission)
 
 
 class TryAgainView(PermissionMixin, View):
@@ -83,11 +86,7 @@ class TryAgainView(PermissionMixin, View):
     http_method_names = ["post"]
 
     def post(self, request: Any) -> HttpResponse:
-        if not settings.ENROLMENT_BACKEND:
-            messages.error(
-                request, _("The site has no enrolment backend, so nothing is sent.")
-            )
-        elif (pk := number_in(request.POST.get("delivery", ""))) is not None:
+        if (pk := number_in(request.POST.get("delivery", ""))) is not None:
             self.try_one(pk)
         elif "all" in request.POST:
             self.try_all()
@@ -98,19 +97,22 @@ class TryAgainView(PermissionMixin, View):
     def try_one(self, pk: int) -> None:
         # What is another partner's is left, as what is not there.
         mine = own_deliveries(self.request.user).filter(pk=pk).exists()
-        match deliveries.try_again(pk) if mine else Result.LEFT:
+        match outbox.try_again(pk) if mine else Result.LEFT:
             case Result.ARRIVED:
                 messages.success(self.request, _("It has arrived."))
             case Result.FAILED:
                 messages.error(self.request, _("It failed again."))
+            case Result.DROPPED:
+                text = _("It can never arrive, and is not tried again.")
+                messages.error(self.request, text)
             case Result.LEFT:
                 text = _("It was not sent: it has arrived, is under way, or waits.")
                 messages.info(self.request, text)
 
     def try_all(self) -> None:
         mine = own_deliveries(self.request.user)
-        done = deliveries.try_all_again(seconds=PATIENCE, among=mine)
-        left = mine.filter(delivered_at=None).count()
+        done = outbox.try_all_again(seconds=PATIENCE, among=mine)
+        left = mine.filter(delivered_at=None, dropped_at=None).count()
         untried = max(0, left - done.failed)
         numbers = {"arrived": done.arrived, "failed": done.failed, "untried": untried}
         if not left:

@@ -1,4 +1,4 @@
-"""Tell the site's enrolment backend of access given, changed and ended."""
+"""Send what has not arrived yet: mails, and news of access for a learning system."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from ...conf import settings
+from ...credits import outbox
 from ...credits.access import deliveries
 
 
 class Command(BaseCommand):
     help = (
-        "Tell the backend of access given, changed and ended that it does not know of"
-        " yet. Run it every minute; silent if there is nothing to tell."
+        "Send the mails, and the news of access for an enrolment backend, that have not"
+        " arrived yet. Run it every minute; silent if there is nothing to send."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,11 +27,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
-        if not settings.ENROLMENT_BACKEND:
-            raise CommandError(_("TRAINING_CREDITS_ENROLMENT_BACKEND is not set."))
         if options["existing"]:
+            if not settings.ENROLMENT_BACKEND:
+                raise CommandError(_("TRAINING_CREDITS_ENROLMENT_BACKEND is not set."))
             deliveries.write_existing()
-        done = deliveries.deliver_due()
+        done = outbox.deliver_due()
         if done.arrived or done.failed:
             text = _("Arrived: %(arrived)d. Failed: %(failed)d.")
             self.stdout.write(text % {"arrived": done.arrived, "failed": done.failed})

@@ -1,0 +1,28 @@
+"""What the mails are called where staff read of them."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from ...conf import (
+    ACCESS_GIVEN,
+    CREDIT_STATEMENT,
+    CREDITS_GIVEN_BACK,
+    MANAGER_INVITED,
+    ORDER_CANCELLED,
+    PLACE_TAKEN_BACK,
+)
+
+NAMES = {
+    ACCESS_GIVEN: _("Access given"),
+    CREDITS_GIVEN_BACK: _("Credits given back"),
+    ORDER_CANCELLED: _("Order cancelled"),
+    PLACE_TAKEN_BACK: _("Place taken back"),
+    MANAGER_INVITED: _("Manager invited"),
+    CREDIT_STATEMENT: _("Monthly statement"),
+}
+
+
+def name_of_mail(event: str) -> str:
+    """Return the name of a mail; of one that has none, its event in plain letters."""
+    return str(NAMES.get(event) or event.replace("_", " ").capitalize())
