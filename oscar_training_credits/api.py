@@ -35,6 +35,8 @@ from .credits.codes.rules import Purchase, first_refusal
 from .credits.codes.throttling import Requester
 from .credits.ledger.adjusting import adjust_credits, close_code
 from .credits.ledger.auditing import Finding, lapsed_holds
+from .credits.ledger.credit_requests import expire_requests
+from .credits.ledger.credit_requests import withdraw as withdraw_request
 from .credits.ledger.cutting import ChildTerms, cut_code, take_back
 from .credits.ledger.extending import (
     Extension,
@@ -66,6 +68,7 @@ from .credits.models import (
     CreditCode,
     CreditGrant,
     CreditPack,
+    CreditRequest,
     PackSale,
     Place,
     Redemption,
@@ -83,6 +86,9 @@ from .shop.catalogue.training import (
     sell_no_longer_as_training,
     training_of,
 )
+from .shop.communication.requests import approve as approve_request
+from .shop.communication.requests import ask as ask_for_credits
+from .shop.communication.requests import decline as decline_request
 from .shop.direct_purchase.point_of_sale import purchase, redeem
 from .shop.order.audit_rules import audit
 from .shop.order.places_bought import claim_url
@@ -111,6 +117,7 @@ __all__ = [
     "CreditCode",
     "CreditGrant",
     "CreditPack",
+    "CreditRequest",
     "Destination",
     "Extension",
     "ExtensionObstacle",
@@ -148,6 +155,8 @@ __all__ = [
     "add_grant",
     "adjust_credits",
     "apply_code",
+    "approve_request",
+    "ask_for_credits",
     "audit",
     "bring_forward",
     "cancel_lines",
@@ -157,8 +166,10 @@ __all__ = [
     "condition_of",
     "credits_of",
     "cut_code",
+    "decline_request",
     "deliver_due",
     "end_access",
+    "expire_requests",
     "extend_access",
     "extend_code",
     "extend_codes",
@@ -208,4 +219,5 @@ __all__ = [
     "take_back_packs",
     "training_of",
     "use_of_credits",
+    "withdraw_request",
 ]

@@ -14,7 +14,7 @@ from django.conf import settings as django_settings
 from django.core.cache import BaseCache, caches
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.db import connection
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
@@ -67,10 +67,26 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *_check_holds(),
         *_check_refunds(),
         *_check_places(),
+        *_check_requests(),
         *_check_sale(),
         *_check_payment(),
         *_check_throttle(),
         *_check_tasks(),
+    ]
+
+
+@register("training_credits", deploy=True)
+def check_requests(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Learners whose code nobody looks after can ask somebody for credits."""
+    if settings.REQUESTS_ADDRESS:
+        return []
+    text = f"{PREFIX}REQUESTS_ADDRESS names no address."
+    return [
+        Info(
+            f"{text} Learners can ask for credits only the managers of their code.",
+            hint="Name the e-mail address of those who answer for your shop.",
+            id="training_credits.I001",
+        )
     ]
 
 
@@ -583,6 +599,24 @@ def _check_places() -> Iterator[CheckMessage]:
             "must be a number of places",
             "E019",
             hint="Write 1 to sell to each learner alone, or a higher number.",
+        )
+
+
+def _check_requests() -> Iterator[CheckMessage]:
+    if not _is_count(settings.REQUEST_DAYS):
+        yield _wrong(
+            "REQUEST_DAYS",
+            "must be a number of days",
+            "E034",
+            hint="Write for example 14.",
+        )
+    address: Any = settings.REQUESTS_ADDRESS
+    if address != "" and not (isinstance(address, str) and "@" in address):
+        yield _wrong(
+            "REQUESTS_ADDRESS",
+            "must be an e-mail address",
+            "E035",
+            hint='Write one address as text, or "" for none.',
         )
 
 

@@ -41,6 +41,9 @@ ORDER_CANCELLED = "TRAINING_ORDER_CANCELLED"
 PLACE_TAKEN_BACK = "TRAINING_PLACE_TAKEN_BACK"
 MANAGER_INVITED = "TRAINING_MANAGER_INVITED"
 CREDIT_STATEMENT = "TRAINING_CREDIT_STATEMENT"
+CREDITS_REQUESTED = "TRAINING_CREDITS_REQUESTED"
+REQUEST_APPROVED = "TRAINING_REQUEST_APPROVED"
+REQUEST_DECLINED = "TRAINING_REQUEST_DECLINED"
 MAILS = [
     ACCESS_GIVEN,
     CREDITS_GIVEN_BACK,
@@ -48,6 +51,9 @@ MAILS = [
     PLACE_TAKEN_BACK,
     MANAGER_INVITED,
     CREDIT_STATEMENT,
+    CREDITS_REQUESTED,
+    REQUEST_APPROVED,
+    REQUEST_DECLINED,
 ]
 """The communication events whose mails are sent by themselves."""
 
@@ -173,6 +179,19 @@ class Settings:
         return self._get(
             "LEARNER_LANGUAGE", "oscar_training_credits.policies.site_language"
         )
+
+    @property
+    def REQUESTS_ADDRESS(self) -> str:
+        """The e-mail address of requests for credits that no manager can answer.
+
+        Without one, learners without a code that somebody looks after can't ask.
+        """
+        return self._get("REQUESTS_ADDRESS", "")
+
+    @property
+    def REQUEST_DAYS(self) -> int:
+        """How many days a request for credits waits, and what it is given lasts."""
+        return self._get("REQUEST_DAYS", 14)
 
     @property
     def HOLD_MINUTES(self) -> int:

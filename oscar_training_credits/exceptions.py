@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .credits.access.places import ClaimReason
     from .credits.codes.refusals import Refusal
     from .credits.ledger.refunding import RefundRefusal
+    from .credits.models import CreditCode
 
 
 class TrainingCreditsError(Exception):
@@ -15,11 +16,15 @@ class TrainingCreditsError(Exception):
 
 
 class CreditCodeRefused(TrainingCreditsError):
-    """A code cannot be used here; `refusal` says why, as a value."""
+    """A code cannot be used here; `refusal` says why, as a value.
 
-    def __init__(self, refusal: Refusal) -> None:
+    `code` is the code, where whoever typed it may know that there is one.
+    """
+
+    def __init__(self, refusal: Refusal, *, code: CreditCode | None = None) -> None:
         super().__init__(refusal.reason.value)
         self.refusal = refusal
+        self.code = code
 
 
 class CodeTaken(TrainingCreditsError):
@@ -71,6 +76,18 @@ class PurchaseRefused(TrainingCreditsError):
     def __init__(self, text: str, *, refusal: Refusal | None = None) -> None:
         super().__init__(text)
         self.refusal = refusal
+
+
+class NotAsked(TrainingCreditsError):
+    """A request for credits is not taken; the message is for the learner."""
+
+
+class RequestDecided(TrainingCreditsError):
+    """A request for credits has been answered, withdrawn, or has expired."""
+
+
+class NotApproved(TrainingCreditsError):
+    """Credits can't be given from this code; the message is for who decides."""
 
 
 class PlaceRefused(TrainingCreditsError):

@@ -64,6 +64,11 @@ TRAINING = {
             "access_fn": may_open,
         },
         {
+            "label": _("Requests"),
+            "url_name": "training_credits:request-list",
+            "access_fn": may_open,
+        },
+        {
             "label": _("Deliveries"),
             "url_name": "training_credits:delivery-list",
             "access_fn": may_open,

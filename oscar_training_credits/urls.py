@@ -10,6 +10,7 @@ from .shop.customer import (
     credits_views,
     hand_out,
     place_views,
+    request_views,
     views,
 )
 from .shop.dashboard.access import views as access_views
@@ -24,6 +25,8 @@ from .shop.dashboard.codes import turned_away as code_turned_away
 from .shop.dashboard.codes import usage as code_usage
 from .shop.dashboard.codes import views as code_views
 from .shop.dashboard.deliveries import views as deliveries_views
+from .shop.dashboard.requests import views as requests_views
+from .shop.direct_purchase import asking
 from .shop.direct_purchase import views as direct_purchase_views
 
 app_name = "training_credits"
@@ -46,6 +49,32 @@ urlpatterns = [
         "lines/<training_row:line_id>/",
         basket_views.PayLineView.as_view(),
         name="pay-line",
+    ),
+    path("requests/new/", asking.AskView.as_view(), name="ask"),
+    path(
+        "<training_row:training_id>/ask/",
+        asking.AskView.as_view(),
+        name="ask-for",
+    ),
+    path(
+        "requests/<training_row:pk>/use/",
+        asking.UseRequestView.as_view(),
+        name="use-request",
+    ),
+    path(
+        "requests/<training_row:pk>/withdraw/",
+        asking.WithdrawRequestView.as_view(),
+        name="withdraw-request",
+    ),
+    path(
+        "credits/requests/",
+        request_views.RequestsView.as_view(),
+        name="my-requests",
+    ),
+    path(
+        "credits/requests/<training_row:pk>/",
+        request_views.RequestView.as_view(),
+        name="my-request",
     ),
     path("claim/<str:text>/", place_views.ClaimView.as_view(), name="claim"),
     path(
@@ -252,6 +281,16 @@ urlpatterns = [
         )
         for name, view in code_changes.ACTIONS.items()
     ],
+    path(
+        "dashboard/requests/",
+        requests_views.RequestListView.as_view(),
+        name="request-list",
+    ),
+    path(
+        "dashboard/requests/<training_row:pk>/",
+        requests_views.RequestDetailView.as_view(),
+        name="request-detail",
+    ),
     path(
         "dashboard/deliveries/",
         deliveries_views.DeliveryListView.as_view(),

@@ -25,7 +25,7 @@ from .basket.quotes import end_of_codes, quote_of
 from .basket.split import blocking_text, hint_text
 from .basket.vouchers import idle_vouchers
 from .catalogue.training import takes_part, training_of, trainings_of
-from .direct_purchase import purchase
+from .direct_purchase import asking, purchase
 from .direct_purchase.links import NEXT, OPEN, login_url_of_box
 from .order import confirmed
 from .partner.availability import unavailable_text
@@ -103,6 +103,14 @@ def basket_box(basket: Any, *, total: Any = None) -> BasketBox | None:
         hint_text(quote),
         idle_vouchers(basket),
     )
+
+
+def ask_url(box: BasketBox | None, request: Any) -> str:
+    """Return where credits are asked for that a basket lacks; empty for nowhere."""
+    if box is None or not box.quote.missing:
+        return ""
+    codes = [each.code for each in box.quote.codes]
+    return asking.address_to_ask(request, codes)
 
 
 def notes_on(basket: Any) -> list[BasketNote]:
@@ -272,7 +280,11 @@ def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
         "typed": retry.typed if (retry := typed_codes.retry_of(request)) else None,
         "next": _address(source, request),
         "login_url": login_url_of_box(_address(source, request)),
+        "ask_url": "",
     }
+    if not (preview or state.is_payable or state.refusal) and training.takes_credits:
+        codes = [each.code for each in state.codes]
+        context["ask_url"] = asking.address_to_ask(request, codes, training)
     if state.is_payable:
         terms = confirmed.price_of(state.basket)
         context |= {"shown_name": confirmed.FIELD, "shown": confirmed.write(terms)}

@@ -235,6 +235,7 @@ def code_box(
         "basket": basket,
         "box": box,
         "answer": answers.pop(request) if editable else None,
+        "ask_url": boxes.ask_url(box, request) if editable else "",
         "editable": editable,
         "is_main": is_main,
         "form_id": form_id,

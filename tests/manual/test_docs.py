@@ -118,7 +118,7 @@ def test_every_check_is_documented_and_no_other():
     ids = {
         f"training_credits.{number}"
         for source in sources
-        for number in re.findall(r"[\".]([EW]\d{3})\"", source.read_text())
+        for number in re.findall(r"[\".]([EIW]\d{3})\"", source.read_text())
     }
 
     assert sorted(terms(reference("checks"))) == sorted(ids)

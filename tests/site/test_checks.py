@@ -514,6 +514,29 @@ def test_the_most_places_are_a_number_above_zero(settings, most):
     assert message.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong", "number"),
+    [
+        *(("REQUEST_DAYS", days, "E034") for days in (0, "14", None, True)),
+        *(("REQUESTS_ADDRESS", each, "E035") for each in ("desk", None, ["a@b.c"])),
+    ],
+)
+def test_who_answers_requests_and_how_long_they_wait(settings, name, wrong, number):
+    setattr(settings, f"TRAINING_CREDITS_{name}", wrong)
+
+    (message,) = found()[number]
+
+    assert f"{name} must be" in message.msg
+    assert message.hint
+
+
+@pytest.mark.parametrize("address", ["", "desk@shop.example"])
+def test_a_deployment_is_told_that_nobody_answers_requests(settings, address):
+    settings.TRAINING_CREDITS_REQUESTS_ADDRESS = address
+
+    assert len(checks.check_requests(None)) == (not address)
+
+
 @pytest.mark.parametrize("rule", ["after", "", None, True, ["never"]])
 def test_whether_training_is_sold_again_is_one_of_three_words(settings, rule):
     settings.TRAINING_CREDITS_BUY_AGAIN = rule

@@ -95,7 +95,8 @@ def read_code(
             raise CreditCodeRefused(unknown(text))
         if refusal:
             turning_away.count(code, purchase.learner, refusal.reason)
-            raise CreditCodeRefused(refusal)
+            known = None if refusal.reason.is_miss else code
+            raise CreditCodeRefused(refusal, code=known)
     return code
 
 

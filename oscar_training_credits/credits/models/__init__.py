@@ -22,6 +22,7 @@ from .limits import ManagerLimits
 from .packs import CreditPack, PackSale, TopUpChoice
 from .payments import TakenPayment
 from .place_mails import PlaceMail
+from .requests import CreditRequest, CreditRequestLine
 from .training import (
     DirectPurchase,
     MoneyChoice,
@@ -43,6 +44,8 @@ __all__ = [
     "CreditCode",
     "CreditGrant",
     "CreditPack",
+    "CreditRequest",
+    "CreditRequestLine",
     "Delivery",
     "DirectPurchase",
     "DueAccess",

@@ -71,6 +71,15 @@ class Command(BaseCommand):
                 )
                 % returned
             )
+        if expired := api.expire_requests():
+            self.stdout.write(
+                ngettext(
+                    "Ended %d request for credits that nobody has answered.",
+                    "Ended %d requests for credits that nobody has answered.",
+                    expired,
+                )
+                % expired
+            )
         if settled := api.resolve_lost_payments():
             self.stdout.write(
                 ngettext(

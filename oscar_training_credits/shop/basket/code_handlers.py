@@ -24,7 +24,7 @@ from ...credits.codes.throttling import in_doubt
 from ...credits.models import CreditCode
 from ...exceptions import CreditCodeRefused
 from ..requesters import requester_of
-from . import answers, split
+from . import answers, refused_codes, split
 from .applied_codes import apply_code
 from .quotes import quote_of
 
@@ -100,6 +100,7 @@ def credit_code(text: str, request: Any) -> Answer | None:
     try:
         code = apply_code(basket, text, requester=requester_of(request))
     except CreditCodeRefused as refused:
+        refused_codes.remember(request, refused)
         # Also for a code that the learner must not know of: what the other kinds,
         # and the last word on an unknown code, say must not differ either.
         if refused.refusal.reason.is_miss:

@@ -8,9 +8,12 @@ from ...conf import (
     ACCESS_GIVEN,
     CREDIT_STATEMENT,
     CREDITS_GIVEN_BACK,
+    CREDITS_REQUESTED,
     MANAGER_INVITED,
     ORDER_CANCELLED,
     PLACE_TAKEN_BACK,
+    REQUEST_APPROVED,
+    REQUEST_DECLINED,
 )
 
 NAMES = {
@@ -20,6 +23,9 @@ NAMES = {
     PLACE_TAKEN_BACK: _("Place taken back"),
     MANAGER_INVITED: _("Manager invited"),
     CREDIT_STATEMENT: _("Monthly statement"),
+    CREDITS_REQUESTED: _("Credits asked for"),
+    REQUEST_APPROVED: _("Request approved"),
+    REQUEST_DECLINED: _("Request declined"),
 }
 
 

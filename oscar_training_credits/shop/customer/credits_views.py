@@ -25,8 +25,8 @@ from oscar.core.loading import get_class
 
 from ...converters import number_in
 from ...credits.codes import issuing, managing, new_text
-from ...credits.ledger import packs
-from ...credits.models import CreditCode
+from ...credits.ledger import credit_requests, packs
+from ...credits.models import CreditCode, CreditRequest
 from ...exceptions import CodeClosed, IdempotencyKeyReused
 from ..communication import invitations
 from ..files import FORMATS
@@ -57,7 +57,12 @@ class MyCreditsView(CreditsPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = self.request.user
         rows = credits_shown.code_rows(managing.codes_of(user), user)
-        return super().get_context_data(rows=rows, **kwargs)
+        waiting = credit_requests.requests_to(user).filter(
+            state=CreditRequest.State.OPEN
+        )
+        return super().get_context_data(
+            rows=rows, open_requests=waiting.count(), **kwargs
+        )
 
 
 class ManagedCodePage(CreditsPage):

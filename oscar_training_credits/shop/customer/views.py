@@ -12,10 +12,13 @@ from django.views.generic import TemplateView
 from oscar.core.loading import get_class
 
 from ...credits.access import status
+from ...credits.ledger import credit_requests
 from ..catalogue.content_links import content_links
 from ..order.places_bought import places_bought
 
 PageTitleMixin: Any = get_class("customer.mixins", "PageTitleMixin")
+MOST_REQUESTS = 20
+"""How many of a learner's latest requests for credits are listed."""
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -43,7 +46,11 @@ class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
         groups = places_bought(self.request)
         waiting = status.ordered(self.request.user)
         return super().get_context_data(
-            rows=rows, groups=groups, waiting=waiting, **kwargs
+            rows=rows,
+            groups=groups,
+            waiting=waiting,
+            requests=credit_requests.requests_of(self.request.user)[:MOST_REQUESTS],
+            **kwargs,
         )
 
     def elsewhere(self, link: str | None) -> str | None:

@@ -18,7 +18,7 @@ from django.views.decorators.debug import (
 
 from ...credits.models import TrainingProduct
 from ...exceptions import PurchaseRefused
-from ..basket import answers, typed_codes
+from ..basket import answers, refused_codes, typed_codes
 from ..basket.views import ReturningView
 from ..catalogue.content_links import content_links
 from ..order import confirmed
@@ -70,6 +70,7 @@ class ApplyCodeToPurchaseView(DirectPurchaseView):
 
     @sensitive_variables("text")
     def refuse(self, refused: PurchaseRefused) -> HttpResponse:
+        refused_codes.remember(self.request, refused.__cause__)
         back = super().refuse(refused)
         if typed_codes.AGAIN not in self.request.POST:
             return back

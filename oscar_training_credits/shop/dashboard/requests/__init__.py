@@ -1,0 +1,1 @@
+"""Oscar's dashboard: what learners ask for, and staff answer."""
