@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Sequence
 from tempfile import NamedTemporaryFile
 from typing import Any
 from uuid import uuid4
@@ -37,10 +38,6 @@ from .serving import QUICK, CannotRun, Case, milliseconds, serve  # noqa: E402
 CODES = 1_000 if QUICK else 1_000_000
 ISSUED = 1_000 if QUICK else 100_000
 CHUNK = 1_000
-CODE_COLUMNS = (
-    "id, digest, last_four, label, state, email_domains, include_subdomains,"
-    " named_only, one_order_only, ends_access, created_at"
-)
 EXPORT = reverse("training_credits:code-export")
 LIST = reverse("admin:training_credits_creditcode_changelist")
 
@@ -66,44 +63,67 @@ def issuing_by_a_job() -> float:
 def copying() -> float:
     """COPY the same rows, texts and digests made in the same way."""
     if connection.vendor != "postgresql":
+        insert_chunk()
         raise CannotRun("COPY is PostgreSQL's")
     began = time.perf_counter()
     for _start in range(0, ISSUED, CHUNK):
         with transaction.atomic(), connection.cursor() as cursor:
-            copy_chunk(cursor)
+            codes, grants = keys(cursor, CreditCode), keys(cursor, CreditGrant)
+            for model, rows in chunk(codes, grants).items():
+                names = ", ".join(rows[0])
+                into = f"COPY {model._meta.db_table} ({names}) FROM STDIN"
+                with cursor.copy(into) as copy:
+                    for row in rows:
+                        copy.write_row(tuple(row.values()))
     return ISSUED / (time.perf_counter() - began)
 
 
-def copy_chunk(cursor: Any) -> None:
-    now, texts = timezone.now(), [code_text.generate() for _code in range(CHUNK)]
-    codes = keys(cursor, CreditCode)
-    grants = keys(cursor, CreditGrant)
-    alike = ["Benchmark", "active", "", False, False, False, False, now]
-    rows: dict[Any, tuple[str, list[list[Any]]]] = {
-        CreditCode: (
-            CODE_COLUMNS,
-            [
-                [key, code_text.digest(text, key="key"), text[-4:], *alike]
-                for key, text in zip(codes, texts, strict=True)
-            ],
-        ),
-        CreditGrant: (
-            "id, code_id, credits, remaining, origin, note, created_at",
-            [
-                [key, code, 100, 100, "sale", "", now]
-                for key, code in zip(grants, codes, strict=True)
-            ],
-        ),
-        LedgerEntry: (
-            "grant_id, kind, credits, balance, created_at",
-            [[key, "grant", 100, 100, now] for key in grants],
-        ),
+def insert_chunk() -> None:
+    """Show that the rows fit into the tables, and leave none behind."""
+    numbers = range(10**9, 10**9 + CHUNK)
+    with transaction.atomic(), connection.cursor() as cursor:
+        for model, rows in chunk(numbers, numbers).items():
+            names, values = ", ".join(rows[0]), ", ".join(["%s"] * len(rows[0]))
+            into = f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({values})"  # noqa: S608
+            cursor.executemany(into, [tuple(row.values()) for row in rows])
+        transaction.set_rollback(True)
+
+
+def chunk(codes: Sequence[int], grants: Sequence[int]) -> dict[Any, list[Any]]:
+    """Return the rows of new codes, their grants and entries, by model."""
+    now = timezone.now()
+    made = {"label": "Benchmark", "created_at": now}
+    given = {"credits": 100, "created_at": now}
+    code = columns(CreditCode(**made))
+    grant = columns(CreditGrant(remaining=100, **given))
+    entry = columns(LedgerEntry(kind="grant", balance=100, **given))
+    del entry["id"]
+    texts = [code_text.generate() for _code in codes]
+    return {
+        CreditCode: [
+            {
+                **code,
+                "id": key,
+                "digest": code_text.digest(text, key="key"),
+                "last_four": text[-4:],
+            }
+            for key, text in zip(codes, texts, strict=True)
+        ],
+        CreditGrant: [
+            {**grant, "id": key, "code_id": of}
+            for key, of in zip(grants, codes, strict=True)
+        ],
+        LedgerEntry: [{**entry, "grant_id": key} for key in grants],
     }
-    for model, (columns, values) in rows.items():
-        table = model._meta.db_table
-        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
-            for row in values:
-                copy.write_row(row)
+
+
+def columns(row: Any) -> dict[str, Any]:
+    """Return the values of a new row as the database takes them, by column."""
+    return {
+        field.column: field.get_db_prep_save(getattr(row, field.attname), connection)
+        for field in row._meta.local_concrete_fields
+        if not field.generated
+    }
 
 
 def keys(cursor: Any, model: Any) -> list[int]:

@@ -19,6 +19,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 PORT = int(os.environ.setdefault("PORT", "8000"))
+SERVER = ("runserver", f"{HOST}:{PORT}")
+WORKER = ("db_worker", "--no-reload", "--interval", "2", "--verbosity", "0")
+PAUSE = 5
+"""Seconds between two looks at the worker; one that can't start makes no more noise."""
 PATIENCE = 5
 """Seconds until a process that was asked to end is made to. No job is lost by that."""
 os.environ["SANDBOX_WORKER"] = "yes"
@@ -33,17 +37,27 @@ def main() -> int:
     prepare()
     # So that a `kill` of this program ends the server as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    server = start("runserver", f"{HOST}:{PORT}")
-    worker = start("db_worker", "--no-reload", "--interval", "2", "--verbosity", "0")
+    running = {"server": start(*SERVER), "worker": start(*WORKER)}
     try:
-        if answers(server):
+        if answers(running["server"]):
             welcome()
-        return server.wait()
+        return watch(running)
     except KeyboardInterrupt:
         return 0
     finally:
-        end(server)
-        end(worker)
+        for process in running.values():
+            end(process)
+
+
+def watch(running: dict[str, subprocess.Popen[bytes]]) -> int:
+    """Return the server's exit status, and until then start dead workers again."""
+    while True:
+        try:
+            return running["server"].wait(PAUSE)
+        except subprocess.TimeoutExpired:
+            if running["worker"].poll() is not None:
+                print("The worker has died and is started again.", flush=True)
+                running["worker"] = start(*WORKER)
 
 
 def start(*command: str) -> subprocess.Popen[bytes]:

@@ -20,6 +20,7 @@ from ...credits.patience import PatientMixin
 DashboardTable: Any = get_class("dashboard.tables", "DashboardTable")
 
 NO_WRAP = {"td": {"class": "text-nowrap"}}
+NUMBER = {"th": {"class": "text-right"}, "td": {"class": "text-right"}}
 
 
 class PermissionMixin(PatientMixin):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from oscar.core.loading import get_model
 
 from oscar_training_credits import api
+from oscar_training_credits.credits.codes import listing
 from oscar_training_credits.credits.models import (
     CodeChange,
     CodeJob,
@@ -219,6 +220,19 @@ def test_codes_are_sorted(staff, several, sort):
         names = [each.label for each in found]
         assert names == sorted(names, reverse=sort.startswith("-"))
     assert len(found) == 7
+
+
+@pytest.mark.parametrize("search", [{}, {"q": "spring"}])
+def test_the_newest_codes_are_sorted_by_what_is_left(staff, monkeypatch, search):
+    monkeypatch.setattr(listing.CappedPaginator, "CAP", 3)
+    for number, credits in enumerate([5, 70, 9, 20]):
+        make_code(credits, label=f"Spring {number}")
+
+    for sort, left in (("credits_left", [9, 20, 70]), ("-credits_left", [70, 20, 9])):
+        page = staff.get(LIST, {**search, "sort": sort})
+        shown = page.context["table"].page
+        assert [row.record.credits_left for row in shown] == left
+        assert "The newest 3 codes are sorted; search for the others" in text_of(page)
 
 
 def test_what_is_found_is_exported_and_no_formula(staff, several):

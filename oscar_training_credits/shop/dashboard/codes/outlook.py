@@ -50,6 +50,7 @@ class OutlookView(ReportView):
     )
     nothing = gettext_lazy("No code ends by then.")
     file_name = "outlook"
+    words = 1
 
     def grouping(self, form: OutlookForm) -> str:
         return _("Credit code")

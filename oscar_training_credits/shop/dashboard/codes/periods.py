@@ -95,6 +95,8 @@ class ReportView(CodesMixin, TemplateView):
     nothing: Any
     """What is said in place of rows, if there are none."""
     file_name: str
+    words = 0
+    """How many of the first columns are words: numbers stand on the right."""
 
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         form = self.form_class({**self.asked(), **request.GET.dict()})
@@ -109,6 +111,7 @@ class ReportView(CodesMixin, TemplateView):
             has_more=len(shown) > MOST_SHOWN,
             grouping=self.grouping(form),
             columns=self.headings(),
+            words=self.words,
             nothing=self.nothing,
             file_query=request.GET.urlencode(),
         )

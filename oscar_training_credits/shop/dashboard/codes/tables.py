@@ -12,7 +12,7 @@ from django_tables2 import A, Column
 from ....credits import wording
 from ....credits.codes.finding import Condition, condition_of
 from ....credits.codes.listing import CappedPaginator
-from ..mixins import NO_WRAP, DashboardTable
+from ..mixins import NO_WRAP, NUMBER, DashboardTable
 
 COLOURS = {Condition.ACTIVE: "success", Condition.NOT_STARTED: "info"}
 
@@ -59,7 +59,11 @@ class CodeTable(DashboardTable):
         verbose_name=gettext_lazy("Holder"), orderable=False, empty_values=()
     )
     state = Column(verbose_name=gettext_lazy("State"), orderable=False)
-    credits_left = Column(verbose_name=gettext_lazy("Credits left"), orderable=False)
+    credits_left = Column(
+        attrs=NUMBER,
+        verbose_name=gettext_lazy("Credits left"),
+        order_by=("credits_left", "pk"),
+    )
     expires_at = Column(
         attrs=NO_WRAP,
         verbose_name=gettext_lazy("Until"),
@@ -78,6 +82,9 @@ class CodeTable(DashboardTable):
         empty_text = gettext_lazy("Nothing found.")
 
     def get_caption_display(self) -> str:
+        if self.paginator.is_capped and "credits_left" in self.order_by:
+            text = _("The newest %(number)d codes are sorted; search for the others")
+            return text % {"number": self.paginator.count}
         if self.paginator.is_capped:
             text = _("More than %(number)d codes; search for the others")
             return text % {"number": self.paginator.count}

@@ -24,6 +24,7 @@ from django.views.decorators.debug import (
     sensitive_variables,
 )
 from django.views.generic import DetailView, FormView, View
+from django_tables2.utils import OrderByTuple
 
 from ....converters import number_in
 from ....credits.codes import code_text, finding, listing, new_text
@@ -64,9 +65,11 @@ class CodeListView(CodesMixin, SearchedTableView):
 
     def get_queryset(self) -> QuerySet[CreditCode]:
         codes: Any = super().get_queryset()
-        if self.form.is_valid() and self.form.asks():
+        # No index knows balances, which change with time: so the newest are sorted.
+        by_balance = "credits_left" in OrderByTuple(self.request.GET.getlist("sort"))
+        if self.form.is_valid() and (self.form.asks() or by_balance):
             keys = listing.newest(self.form.filtered)
-            self.found, codes = len(keys), listing.of_keys(keys)
+            self.found, codes = len(keys), listing.of_keys(keys[: TablePaginator.CAP])
         rows: QuerySet[CreditCode] = finding.with_condition(codes).order_by("-pk")
         return rows
 
