@@ -17,7 +17,7 @@ from datetime import timedelta
 from enum import Enum
 from time import monotonic
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -81,6 +81,20 @@ def write(deliveries: Iterable[Delivery]) -> None:
     """
     for delivery in Delivery.objects.bulk_create(deliveries):
         _try_after_commit(delivery)
+
+
+def write_once(delivery: Delivery) -> bool:
+    """Write a delivery as `write` does, once for its key; tell whether it is new."""
+    if Delivery.objects.filter(key=delivery.key).exists():
+        return False
+    try:
+        with transaction.atomic():
+            delivery.save(force_insert=True)
+            _try_after_commit(delivery)
+    except IntegrityError:
+        # Another process wrote it meanwhile.
+        return False
+    return True
 
 
 def deliver_due(*, seconds: float | None = None) -> Round:

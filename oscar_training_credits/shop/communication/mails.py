@@ -40,17 +40,20 @@ logger = logging.getLogger("training_credits")
 Messages = dict[str, str]
 
 
-def send_to_user(event: str, user: Any, context: Context) -> None:
+def send_to_user(event: str, user: Any, context: Context, *, key: str = "") -> bool:
     """Mail a user about an event, once what was done is committed.
 
     Whoever has no address gets none, nor does anybody while the event is turned off.
-    A mail server that is down undoes nothing: the mail is tried again.
+    A mail server that is down undoes nothing: the mail is tried again. With a `key`, a
+    text of 64 characters at most, there is one mail for it, ever. Returns whether a
+    mail was written.
 
     Raises:
         TypeError: the context is not one that can be read again later.
     """
-    if is_sent(event, address_of(user)):
-        _write(event, {"context": as_call(context)}, user=user)
+    if not is_sent(event, address_of(user)):
+        return False
+    return _write(event, {"context": as_call(context)}, key=key, user=user)
 
 
 def send_about_order(event: str, order: Any, context: Context) -> None:
@@ -191,18 +194,20 @@ def spoken_to(user: Any) -> Iterator[None]:
         yield
 
 
-def _write(event: str, content: dict[str, Any], **receiver: Any) -> None:
-    outbox.write(
-        [
-            Delivery(
-                channel=Delivery.Channel.MAIL,
-                key=uuid4().hex,
-                kind=event,
-                content=content,
-                **receiver,
-            )
-        ]
+def _write(
+    event: str, content: dict[str, Any], *, key: str = "", **receiver: Any
+) -> bool:
+    delivery = Delivery(
+        channel=Delivery.Channel.MAIL,
+        key=key or uuid4().hex,
+        kind=event,
+        content=content,
+        **receiver,
     )
+    if key:
+        return outbox.write_once(delivery)
+    outbox.write([delivery])
+    return True
 
 
 def _mail_user(event: str, user: Any, context: Context) -> None:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from ...conf import (
     ACCESS_GIVEN,
     CREDIT_STATEMENT,
+    CREDITS_EXPIRE,
     CREDITS_GIVEN_BACK,
     CREDITS_REQUESTED,
     MANAGER_INVITED,
@@ -26,6 +27,7 @@ NAMES = {
     CREDITS_REQUESTED: _("Credits asked for"),
     REQUEST_APPROVED: _("Request approved"),
     REQUEST_DECLINED: _("Request declined"),
+    CREDITS_EXPIRE: _("Credits expire soon"),
 }
 
 
