@@ -19,6 +19,7 @@ from .credits.access.status import (
     holdings,
 )
 from .credits.codes.applying import read_code
+from .credits.codes.checking import CodeBalance, check_code
 from .credits.codes.code_text import find as find_code
 from .credits.codes.finding import Condition, condition_of
 from .credits.codes.issuing import (
@@ -111,6 +112,7 @@ __all__ = [
     "BaseReason",
     "ChildTerms",
     "ClaimReason",
+    "CodeBalance",
     "CodeChange",
     "CodeCredits",
     "Condition",
@@ -160,6 +162,7 @@ __all__ = [
     "audit",
     "bring_forward",
     "cancel_lines",
+    "check_code",
     "claim_place",
     "claim_url",
     "close_code",

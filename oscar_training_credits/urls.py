@@ -39,6 +39,7 @@ urlpatterns = [
         name="under-way",
     ),
     path("codes/", basket_views.EnterCodeView.as_view(), name="enter-code"),
+    path("codes/check/", views.CheckCodeView.as_view(), name="check-code"),
     path("codes/apply/", basket_views.ApplyCodeView.as_view(), name="apply"),
     path(
         "codes/<training_row:code_id>/remove/",

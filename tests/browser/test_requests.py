@@ -55,6 +55,17 @@ def test_from_a_code_that_is_too_small_to_access(page, context, live_server):
         managing.add_manager(code, boss)
 
     give_session(context, live_server, learner)
+    page.goto("/training/")
+    page.get_by_role("link", name="Check a code").click()
+    page.get_by_label("Code").fill(TEXT)
+    page.get_by_role("button", name="Check").click()
+    page.get_by_text("5 credits available.").wait_for()
+    assert_fits(page)
+    if folder := os.environ.get("SHOTS"):
+        width = page.viewport_size["width"]
+        page.screenshot(path=str(Path(folder) / f"check-{width}.png"), full_page=True)
+    page.goto("/training/codes/check/")
+    assert_accessible(page)
     page.goto(f"{course.url}?purchase=open")
     page.get_by_label("Enter Code").fill(TEXT)
     page.get_by_role("button", name="Apply").click()

@@ -5,16 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import HttpResponse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import (
+    sensitive_post_parameters,
+    sensitive_variables,
+)
 from django.views.generic import TemplateView
 from oscar.core.loading import get_class
 
 from ...credits.access import status
+from ...credits.codes.checking import check_code
+from ...credits.codes.refusals import public_text
 from ...credits.ledger import credit_requests
+from ...exceptions import CreditCodeRefused
 from ..catalogue.content_links import content_links
 from ..order.places_bought import places_bought
+from ..requesters import requester_of
 
 PageTitleMixin: Any = get_class("customer.mixins", "PageTitleMixin")
 MOST_REQUESTS = 20
@@ -56,3 +65,26 @@ class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
     def elsewhere(self, link: str | None) -> str | None:
         """Return a link, unless it leads to this page: what is off sale has no page."""
         return None if link == self.request.path else link
+
+
+@method_decorator([never_cache, sensitive_post_parameters("code")], name="dispatch")
+class CheckCodeView(LoginRequiredMixin, PageTitleMixin, TemplateView):
+    """What a code has for a learner. The answer is in the page that is sent, alone."""
+
+    template_name = "training_credits/check_code.html"
+    page_title = gettext_lazy("Check a code")
+    active_tab = "training"
+    takes_code = True
+
+    @sensitive_variables("text")
+    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        text = request.POST.get("code", "").strip()
+        try:
+            balance = check_code(
+                text, learner=request.user, requester=requester_of(request)
+            )
+        except CreditCodeRefused as refused:
+            answer: dict[str, Any] = {"refusal": public_text(refused.refusal)}
+        else:
+            answer = {"balance": balance}
+        return self.render_to_response(self.get_context_data(**answer))
