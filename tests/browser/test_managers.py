@@ -98,6 +98,7 @@ def test_a_manager_looks_after_a_code(page, live_server, code):
     page.get_by_text("Lee Learner, Django Foundations").wait_for()
     look_at(page, "statement")
     page.emulate_media(media="print")
+    shoot(page, "printed")
     assert page.get_by_role("heading", name="Statement for").is_visible()
     for part in ("link", "button", "banner", "contentinfo"):
         assert not any(each.is_visible() for each in page.get_by_role(part).all())

@@ -48,12 +48,13 @@ def send_statement(code: CreditCode, first: date) -> bool:
     history.keep(code, STATEMENT, record, details=[("month", "", month)])
     accepted = code.managers.filter(user__isnull=False).select_related("user")
     for manager in accepted.order_by("pk"):
-        send_to_user(CREDIT_STATEMENT, manager.user, partial(_context, code, first))
+        send_to_user(CREDIT_STATEMENT, manager.user, partial(_context, manager, first))
     return True
 
 
-def _context(code: CreditCode, first: date) -> dict[str, Any]:
-    """Return what the templates of the mail are given."""
+def _context(manager: CodeManager, first: date) -> dict[str, Any]:
+    """Return what the templates of the mail are given, of whoever is a manager yet."""
+    code = manager.code
     start, end = month_of(first)
     page = reverse("training_credits:my-code-statement", args=[code.pk])
     return {

@@ -120,6 +120,16 @@ def test_managers_get_each_statement_once(
     assert code.changes.filter(kind=CodeChange.Kind.STATEMENT).count() == 1
 
 
+def test_who_is_removed_before_it_is_mailed_gets_none(
+    code, story, django_capture_on_commit_callbacks
+):
+    with django_capture_on_commit_callbacks(execute=True):
+        send()
+        code.managers.all().delete()
+
+    assert not mail.outbox
+
+
 def test_another_month_is_named_and_must_be_over(
     code, story, django_capture_on_commit_callbacks
 ):
