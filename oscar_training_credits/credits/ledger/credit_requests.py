@@ -215,6 +215,8 @@ def _refuse_unfit(request: CreditRequest, parent: CreditCode) -> None:
     """Refuse a code whose child could not pay for what is asked for."""
     products = {line.training.product_id for line in request.lines.all()}
     cap = parent.credits_per_learner
+    if not products:
+        raise NotApproved(_("What was asked for is not on sale any more."))
     if parent.starts_at and parent.starts_at > timezone.now():
         raise NotApproved(_("This code can't be used yet: choose another one."))
     if payable_products(parent, products) != products:

@@ -199,7 +199,8 @@ class UseRequestView(OwnRequestView):
             return self.leave(_("This request has no credits to use."))
         if refusal := first_refusal(child, Purchase(request.user)):
             return self.leave(public_text(refusal))
-        lines = list(self.asked.lines.all())
+        if not (lines := list(self.asked.lines.all())):
+            return self.leave(_("This can't be bought here at the moment."))
         training = lines[0].training
         if self.asked.in_basket or not purchase.is_bought_directly(training):
             return self.in_basket(lines, child)

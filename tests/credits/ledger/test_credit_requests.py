@@ -223,3 +223,19 @@ def test_a_deleted_learner_leaves_a_code_for_nobody(asked, parent, learner, cour
     assert not CreditRequest.objects.exists()
     with pytest.raises(OrderRefused):
         buy(make_learner(), course, child)
+
+
+def test_training_that_is_sold_no_longer_leaves_a_code_for_nothing(
+    learner, course, parent, asked
+):
+    other = make_training("Other", credits=20, price=None, credit_only=True)
+    child = api.approve_request(asked, parent=parent).child
+    later, _is_new = api.ask_for_credits(learner, {course: 1}, code=parent)
+
+    api.sell_no_longer_as_training(course.product)
+
+    with pytest.raises(OrderRefused):
+        buy(learner, other, child)
+    with pytest.raises(NotApproved, match="not on sale"):
+        api.approve_request(later, parent=parent)
+    assert parent.balance() == 80

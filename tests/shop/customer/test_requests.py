@@ -266,6 +266,14 @@ def test_a_learner_withdraws(asked, client, boss):
     assert client.get(at("use-request", asked.pk)).url == MY_TRAINING
 
 
+def test_what_is_sold_no_longer_is_not_bought(asked, big, client, training):
+    api.approve_request(asked, parent=big)
+    training.delete()
+
+    for page in (MY_TRAINING, at("use-request", asked.pk)):
+        assert client.get(page, follow=True).status_code == 200
+
+
 STAFF = ("view_creditrequest", "change_creditrequest", "cut_creditcode")
 
 

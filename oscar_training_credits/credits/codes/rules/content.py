@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...models import CreditCode, CreditRequestLine
+from ...models import CreditCode, CreditRequest, CreditRequestLine
 from ...ranges import products_in
 from ..refusals import Reason, Refusal
 from .asking import Purchase
@@ -30,4 +30,7 @@ def _asked_for(code: CreditCode, product_ids: frozenset[int]) -> frozenset[int]:
     """Return what of `product_ids` a code is for that answers a request; else all."""
     lines = CreditRequestLine.objects.filter(request__child=code.pk)
     wanted = frozenset(lines.values_list("training__product_id", flat=True))
-    return product_ids & wanted if wanted else product_ids
+    if not wanted and not CreditRequest.objects.filter(child=code.pk).exists():
+        return product_ids
+    # With nothing left of what was asked for, it is for nothing.
+    return product_ids & wanted
