@@ -7,6 +7,7 @@ Rows are copied from one order that was placed as any other, and differ by their
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import django
@@ -18,6 +19,7 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 from django.urls import reverse  # noqa: E402
+from django.utils import timezone  # noqa: E402
 from oscar.core.loading import get_model  # noqa: E402
 
 from oscar_training_credits.credits.models import CreditCode  # noqa: E402
@@ -29,7 +31,7 @@ from oscar_training_credits.test.factories import (  # noqa: E402
 from tests.support.orders import place_order  # noqa: E402
 
 from .ledger import NEXT_KEY, STORED_COLUMNS, make_tables  # noqa: E402
-from .rows import PAGES  # noqa: E402
+from .rows import PAGES, REPORTS  # noqa: E402
 from .serving import QUICK, Case, serve  # noqa: E402
 
 FIRST = 1_000
@@ -313,7 +315,19 @@ def cases() -> dict[str, Case]:
     for name, code in (("a code", one), ("a code of 100,000 orders", longest)):
         page = reverse("training_credits:code-detail", args=[code.pk])
         found[name] = p95(client, page)
+    for name, (view, query) in REPORTS.items():
+        found[f"report {name}"] = report(client, view, query)
     return found
+
+
+def report(client: Client, view: str, query: str) -> Case:
+    """Return what measures the seconds that a report takes, of so many days."""
+    asked, _and, days = query.partition("&days=")
+    if days:
+        first = timezone.localdate() - timedelta(days=int(days))
+        asked += f"&first_day={first}&last_day={timezone.localdate()}"
+    address = reverse(f"training_credits:{view}")
+    return lambda: taken(client, f"{address}?{asked}") / 1000
 
 
 if __name__ == "__main__":

@@ -23,8 +23,20 @@ PAGES = {
     "test codes": "?test=only",
     "end within 30 days": "?expiring=30",
     "used up, one customer's": "?state=used-up&holder=great+customer+1",
+    "sorted by balance": "?sort=credits_left",
 }
 """What the list of codes in the dashboard is asked."""
+YEAR, EVER = "&days=365", "&days=5000"
+REPORTS = {
+    "overview": ("code-overview", ""),
+    "outstanding balance": ("code-outstanding", ""),
+    "outstanding balance, all time, by code": ("code-outstanding", "by=code" + EVER),
+    "usage": ("code-use", ""),
+    "usage of a year": ("code-use", YEAR),
+    "outlook": ("code-outlook", ""),
+    "turned away, all time": ("code-turned-away", EVER),
+}
+"""Reports in the dashboard: the name of a page, and what it is asked."""
 
 
 def rows(quick: bool) -> Iterator[Row]:
@@ -141,5 +153,12 @@ def dashboard() -> Iterator[Row]:
             f"dashboard, a million codes, {title}, p95",
             "ms",
             (Contender(OURS, "academy", title),),
+            once=True,
+        )
+    for title in REPORTS:
+        yield Row(
+            f"report on a million codes, {title}",
+            "s",
+            (Contender(OURS, "academy", f"report {title}"),),
             once=True,
         )
