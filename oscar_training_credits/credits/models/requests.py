@@ -115,8 +115,9 @@ class CreditRequest(models.Model):
 class CreditRequestLine(models.Model):
     """Training that a learner asks credits for."""
 
+    # The constraint has an index that begins with it.
     request = models.ForeignKey(
-        CreditRequest, on_delete=models.CASCADE, related_name="lines"
+        CreditRequest, on_delete=models.CASCADE, related_name="lines", db_index=False
     )
     training = models.ForeignKey(
         TrainingProduct, on_delete=models.CASCADE, related_name="+"

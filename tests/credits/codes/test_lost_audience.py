@@ -10,8 +10,6 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, Group
 from django.core import serializers
 from django.core.management import call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import reverse
 
@@ -357,21 +355,3 @@ def test_a_dump_of_such_a_code_is_loaded_as_it_was(lost, tmp_path):
     call_command("loaddata", file, verbosity=0)
 
     assert_for_nobody()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_codes_that_were_issued_before_are_restricted_by_the_migration(team):
-    make_code(text=TEXT, groups=[team])
-    make_code(label="For all")
-    make_code(label="Domain", email_domains=["acme.example"])
-    make_code(label="Named", learners=[make_learner()])
-    CreditCode.objects.update(named_only=False)
-    here = [("training_credits", "0004_codes_for_those_named")]
-    migration = MigrationExecutor(connection).loader.get_migration(*here[0])
-    restrict = migration.operations[-1].code
-
-    with connection.schema_editor() as editor:
-        restrict(MigrationExecutor(connection).loader.project_state(here).apps, editor)
-
-    open_to_all = CreditCode.objects.filter(named_only=False)
-    assert [code.label for code in open_to_all] == ["For all"]

@@ -36,8 +36,6 @@ def migrate_to(transactional_db):
         "migrate", "training_credits", target, verbosity=0
     )
     call_command("migrate", verbosity=0)
-    # On the way back models got their former names, and permissions to them.
-    call_command("flush", verbosity=0, interactive=False)
 
 
 def functions() -> int:
@@ -116,7 +114,6 @@ def test_a_dump_can_be_loaded(tmp_path):
     assert LedgerEntry.objects.get().credits == 50
 
 
-# One test, as each way back and forth takes a minute on some databases.
 def test_the_triggers_go_and_come_with_their_migration(migrate_to):
     make_code(50)
     before = functions()
@@ -124,14 +121,12 @@ def test_the_triggers_go_and_come_with_their_migration(migrate_to):
     migrate_to("0001")
 
     assert missing() == TRIGGERS
-    # The first of the audit: the others ask columns that came later.
     rows = islice(auditing.audit(), len(TRIGGERS))
     found = [(each.rule, each.model, each.pk) for each in rows]
     assert found == [("triggers", "ledgerentry", None)] * len(TRIGGERS)
     run(f"UPDATE {TABLE} SET credits = 40, balance = 40")  # noqa: S608
     run(f"DELETE FROM {TABLE}")  # noqa: S608
-    # Not by the model, which has columns that came later.
-    run(f"DELETE FROM {CreditGrant._meta.db_table}")  # noqa: S608
+    CreditGrant.objects.all().delete()
     assert functions() == 0
 
     migrate_to("0002")
