@@ -133,7 +133,7 @@ def test_answered_twice_is_answered_once(manager, parent, asked):
         ({"expires_at": timezone.now() - DAY}, "Only 0 credits|Only 100 credits"),
         ({"content": "Something else"}, "can't pay for this content"),
     ],
-    ids=str,
+    ids=["small", "capped", "early", "others", "one order", "over", "other content"],
 )
 def test_a_code_that_does_not_suit_gives_nothing(asked, terms, message):
     if "content" in terms:

@@ -47,7 +47,7 @@ def check(client, text=TEXT):
         ({"credits_per_learner": 7}, "7 credits available."),
         ({"expires_at": END - timedelta(days=40)}, "This code expired on"),
     ],
-    ids=str,
+    ids=["no end", "one end", "some end", "capped", "over"],
 )
 def test_what_a_code_has_is_told(client, terms, expected):
     more = terms.pop("more", 0)
