@@ -62,6 +62,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *_check_paths(),
         *_check_kinds(),
         *_check_mails(),
+        *_check_low_balance(),
         *_check_keys(),
         *_check_names(),
         *_check_holds(),
@@ -449,6 +450,17 @@ def _check_mails() -> Iterator[CheckMessage]:
             f"must be a list of some of {', '.join(MAILS)}",
             "E027",
             hint="Write a list of the mails that are sent, [] for none.",
+        )
+
+
+def _check_low_balance() -> Iterator[CheckMessage]:
+    percent: Any = settings.LOW_BALANCE_PERCENT
+    if not _is_count(percent) or percent > 100:
+        yield _wrong(
+            "LOW_BALANCE_PERCENT",
+            "must be a percentage",
+            "E038",
+            hint="Write a whole number from 1 to 100.",
         )
 
 

@@ -45,6 +45,7 @@ CREDITS_REQUESTED = "TRAINING_CREDITS_REQUESTED"
 REQUEST_APPROVED = "TRAINING_REQUEST_APPROVED"
 REQUEST_DECLINED = "TRAINING_REQUEST_DECLINED"
 CREDITS_EXPIRE = "TRAINING_CREDITS_EXPIRE"
+BALANCE_LOW = "TRAINING_BALANCE_LOW"
 MAILS = [
     ACCESS_GIVEN,
     CREDITS_GIVEN_BACK,
@@ -56,6 +57,7 @@ MAILS = [
     REQUEST_APPROVED,
     REQUEST_DECLINED,
     CREDITS_EXPIRE,
+    BALANCE_LOW,
 ]
 """The communication events whose mails are sent by themselves."""
 
@@ -174,6 +176,11 @@ class Settings:
     def MAILS(self) -> list[str]:
         """The communication events whose mails are sent: what is left out is off."""
         return self._get("MAILS", MAILS)
+
+    @property
+    def LOW_BALANCE_PERCENT(self) -> int:
+        """How much of a code's credits may be left for its managers to be told."""
+        return self._get("LOW_BALANCE_PERCENT", 10)
 
     @property
     def LEARNER_LANGUAGE(self) -> str:

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ...conf import (
     ACCESS_GIVEN,
+    BALANCE_LOW,
     CREDIT_STATEMENT,
     CREDITS_EXPIRE,
     CREDITS_GIVEN_BACK,
@@ -28,6 +29,7 @@ NAMES = {
     REQUEST_APPROVED: _("Request approved"),
     REQUEST_DECLINED: _("Request declined"),
     CREDITS_EXPIRE: _("Credits expire soon"),
+    BALANCE_LOW: _("Few credits left"),
 }
 
 

@@ -1003,6 +1003,7 @@ def test_redis_is_good_for_many_processes(settings):
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache"}
     }
     settings.CACHES["default"]["LOCATION"] = "redis://127.0.0.1:1"
+    settings.TRAINING_CREDITS_REQUESTS_ADDRESS = "desk@shop.example"
     pytest.importorskip("redis")
 
     assert found(include_deployment_checks=True) == {}

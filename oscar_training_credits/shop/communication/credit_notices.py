@@ -1,4 +1,4 @@
-"""Managers of a code are told by mail that credits expire soon."""
+"""Managers are told by mail that credits expire soon, or that few are left."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from ...conf import CREDITS_EXPIRE
+from ...conf import BALANCE_LOW, CREDITS_EXPIRE
 from ...credits.ledger.expiring import Expiring, expiring_of, expiring_of_managed
+from ...credits.ledger.low_balances import LowBalance, low_of, low_of_managed
 from ...credits.models import CreditCode
 from ...exceptions import DeliveryDropped
+from .contexts import Context
 from .mails import absolute, send_to_user
 
 
@@ -22,29 +24,40 @@ def send_notices() -> int:
     """Mail what is due today; return how many mails were written.
 
     60, 30 and 7 days before the end, each once, however often this is run. What is
-    given a longer life is told of anew before its new end.
+    given a longer life is told of anew before its new end. That few are left is told
+    once until credits are added.
     """
-    return sum(_send(expiring) for expiring in expiring_of_managed())
+    ending = sum(_send_expiring(each) for each in expiring_of_managed())
+    return ending + sum(_send_low(each) for each in low_of_managed())
 
 
-def _send(expiring: Expiring) -> int:
+def _send_low(low: LowBalance) -> int:
+    context = partial(_low_context, low.code)
+    return _send(BALANCE_LOW, low.code, context, low.latest_grant)
+
+
+def _send_expiring(expiring: Expiring) -> int:
     code, ends_at = expiring.code, expiring.ends_at
     days = expiring.days_before(timezone.now())
     context = partial(_context, code, ends_at)
+    return _send(CREDITS_EXPIRE, code, context, ends_at.timestamp(), days)
+
+
+def _send(event: str, code: CreditCode, context: Context, *cause: object) -> int:
     accepted = code.managers.filter(user__isnull=False).select_related("user")
     return sum(
         send_to_user(
-            CREDITS_EXPIRE,
+            event,
             manager.user,
             context,
-            key=_key(code.pk, ends_at.timestamp(), days, manager.user_id),
+            key=_key(event, code.pk, *cause, manager.user_id),
         )
         for manager in accepted.order_by("pk")
     )
 
 
 def _key(*parts: object) -> str:
-    return uuid5(NAMESPACE_OID, f"training_credits.expire:{parts}").hex
+    return uuid5(NAMESPACE_OID, f"{parts}").hex
 
 
 def _context(code: CreditCode, ends_at: datetime) -> dict[str, Any]:
@@ -56,5 +69,16 @@ def _context(code: CreditCode, ends_at: datetime) -> dict[str, Any]:
         "code": code,
         "credits": left[0].credits,
         "ends_at": ends_at,
+        "link": absolute(reverse("training_credits:my-code", args=[code.pk])),
+    }
+
+
+def _low_context(code: CreditCode) -> dict[str, Any]:
+    """Return what the templates of the mail are given."""
+    if not (low := low_of(code)):
+        raise DeliveryDropped(_("There are more credits again."))
+    return {
+        "code": code,
+        "credits": low.credits,
         "link": absolute(reverse("training_credits:my-code", args=[code.pk])),
     }

@@ -1,4 +1,4 @@
-"""Managers hear by mail before credits expire: each time once."""
+"""Managers hear by mail before credits expire, and that few are left: once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from oscar_training_credits import api
+from oscar_training_credits.checks import check_settings
 from oscar_training_credits.conf import ACCESS_GIVEN
 from oscar_training_credits.credits.codes import managing
 from oscar_training_credits.credits.models import CreditCode, Delivery
@@ -135,5 +136,51 @@ def test_a_longer_life_is_told_of_anew(bea, commit):
 def test_while_it_is_turned_off_the_command_says_so(settings):
     settings.TRAINING_CREDITS_MAILS = [ACCESS_GIVEN]
 
-    with pytest.raises(CommandError, match="TRAINING_CREDITS_EXPIRE"):
+    with pytest.raises(CommandError, match="TRAINING_BALANCE_LOW"):
         told()
+
+
+def use(code, credits):
+    api.adjust_credits(code, -credits, reason="mistake")
+
+
+def test_a_manager_hears_once_that_few_are_left_and_again_after_more_came(bea, commit):
+    code = managed(bea, 100)
+    use(code, 89)
+    assert told() == ""
+    use(code, 1)
+
+    with commit():
+        assert [told(), told()] == ["1 mail written.", ""]
+    api.add_grant(code, 100)
+    assert told() == ""
+    use(code, 95)
+    with commit():
+        assert told() == "1 mail written."
+
+    assert [message.subject for message in mail.outbox] == [
+        "ACME: 10 credits left",
+        "ACME: 15 credits left",
+    ]
+    assert "“ACME” has 15 credits left." in mail.outbox[1].body
+
+
+def test_a_code_that_was_topped_up_meanwhile_is_told_of_no_more(bea):
+    code = managed(bea, 100)
+    use(code, 95)
+    assert told() == "1 mail written."
+    api.add_grant(code, 500)
+
+    call_command("send_deliveries", stdout=StringIO())
+
+    assert not mail.outbox
+    assert Delivery.objects.get().error == "There are more credits again."
+
+
+@pytest.mark.parametrize("percent", [0, 101, "10", None])
+def test_a_share_that_is_none_is_named_by_a_check(settings, percent):
+    settings.TRAINING_CREDITS_LOW_BALANCE_PERCENT = percent
+
+    (message,) = check_settings(None)
+
+    assert message.id == "training_credits.E038"

@@ -1,0 +1,53 @@
+"""Codes of which little is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, Max, Q, QuerySet, Sum
+from django.utils import timezone
+
+from ...conf import settings
+from ..models import CodeManager, CreditCode, CreditGrant
+
+
+@dataclass(frozen=True, slots=True)
+class LowBalance:
+    """What is left on one code."""
+
+    code: CreditCode
+    credits: int
+    latest_grant: int
+    """The primary key of the grant that came last: another one is another story."""
+
+
+def low_of_managed() -> Iterator[LowBalance]:
+    """Return the active codes with a manager of which little is left; no test codes."""
+    managed = CodeManager.objects.filter(user__isnull=False).values("code")
+    codes = CreditCode.objects.filter(
+        pk__in=managed, is_test=False, state=CreditCode.State.ACTIVE
+    )
+    for row in _low(Q(code__in=codes)):
+        code = CreditCode.objects.get(pk=row["code"])
+        yield LowBalance(code, row["left"], row["latest"])
+
+
+def low_of(code: CreditCode) -> LowBalance | None:
+    """Return what is left on a code if that is little, else None."""
+    row = _low(Q(code=code)).first()
+    return LowBalance(code, row["left"], row["latest"]) if row else None
+
+
+def _low(grants: Q) -> QuerySet[CreditGrant, Any]:
+    now = timezone.now()
+    usable = CreditGrant.objects.unexpired(now).filter(
+        grants, Q(code__expires_at=None) | Q(code__expires_at__gt=now)
+    )
+    sums = usable.order_by().values("code")
+    sums = sums.annotate(left=Sum("remaining"), all=Sum("credits"), latest=Max("pk"))
+    parts = sums.annotate(left_parts=F("left") * 100)
+    percent = settings.LOW_BALANCE_PERCENT
+    low = parts.filter(left__lt=F("all"), left_parts__lte=F("all") * percent)
+    return low.order_by("code")
