@@ -49,9 +49,15 @@ def refuse_closed(code: CreditCode) -> None:
 
 
 def done_before(
-    kind: str, record: Record, *, code: CreditCode | None = None, credits: int = 0
+    kind: str,
+    record: Record,
+    *,
+    code: CreditCode | None = None,
+    credits: int | None = 0,
 ) -> CodeChange | None:
     """Return the change that was made for the same idempotency key, if any.
+
+    It moved so many credits; None is for a change that moves what there is.
 
     Raises:
         IdempotencyKeyReused: it was another change, or of another code.
@@ -62,7 +68,8 @@ def done_before(
     if not (earlier := changes.filter(idempotency_key=key).first()):
         return None
     is_other_code = code is not None and earlier.code_id != code.pk
-    if is_other_code or (earlier.kind, earlier.credits) != (kind, credits):
+    moved = earlier.credits if credits is None else credits
+    if is_other_code or (earlier.kind, earlier.credits) != (kind, moved):
         raise IdempotencyKeyReused(key)
     return earlier
 

@@ -421,16 +421,21 @@ def save_codes(grants: list[CreditGrant]) -> None:
 def set_state(code: CreditCode, state: str, **record: Unpack[Record]) -> None:
     """Disable a code or make it active again; nothing else of it is written.
 
-    It waits for a purchase under way, which has locked the code. Safe to repeat.
+    It waits for a purchase under way, which has locked the code. Safe to repeat; with
+    an `idempotency_key` done once, whatever came after it.
 
     Raises:
         CodeClosed: the code is closed.
+        IdempotencyKeyReused: the key stands for another code or state.
         ValueError: `state` is neither.
     """
     if state not in KINDS:
         raise ValueError(f"A code can't be set to {state!r}.")
     with own_transaction():
         locked = history.lock(code)
+        if history.done_before(KINDS[state], record, code=code):
+            code.state = locked.state
+            return
         history.refuse_closed(locked)
         code.state = state
         if locked.state != state:

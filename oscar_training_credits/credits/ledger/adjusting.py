@@ -76,8 +76,17 @@ def close_code(
     unused on child codes comes back first, and lapses as well; otherwise they keep it.
     What is held for a payment under way stays held, and orders stay. If held or
     refunded credits come back to it later, closing it again lets them lapse. Returns
-    what was done, or None where nothing was left to do.
+    what was done, or None where nothing was left to do. Done once per
+    `idempotency_key`: again, it returns what was done.
+
+    Raises:
+        IdempotencyKeyReused: the key stands for something else.
     """
+    # First what new children wait for; it comes before them by its key.
+    lock_codes(_with_parent(code))
+    kind = CodeChange.Kind.CLOSED
+    if earlier := history.done_before(kind, record, code=code, credits=None):
+        return earlier
     locked = _without_others(code, take_back, record)
     was_closed = locked.state == CreditCode.State.CLOSED
     left = [grant for grant in locked.grants.all() if grant.remaining]
@@ -87,7 +96,7 @@ def close_code(
     if not was_closed:
         code.save(update_fields=["state"])
     credits = sum(grant.remaining for grant in left)
-    change = history.keep(code, CodeChange.Kind.CLOSED, record, credits=-credits)
+    change = history.keep(code, kind, record, credits=-credits)
     for grant in left:
         entries.withdraw_credits(
             grant, grant.remaining, change=change, kind=LedgerEntry.Kind.LAPSE
@@ -98,22 +107,24 @@ def close_code(
 def _without_others(code: CreditCode, take_back: bool, record: Record) -> CreditCode:
     """Return a code, locked, after credits went to its parent or came from children.
 
-    All of them are locked, in the order of their keys, before anything moves.
+    The caller has locked it and its parent. All others are locked, in the order of
+    their keys, before anything moves.
     """
-    related = [code.parent_id] if code.parent_id else []
-    # First what new children wait for; it comes before them by its key.
-    lock_codes([*related, code.pk])
     children = list(code.children.values_list("pk", flat=True)) if take_back else []
     at = timezone.now()
     quietly: Record = {**record, "idempotency_key": None}
-    codes = {each.pk: each for each in lock_codes([*related, code.pk, *children])}
+    codes = {each.pk: each for each in lock_codes([*_with_parent(code), *children])}
     if release_lapsed(codes, at=at):
         codes = {each.pk: each for each in lock_codes(codes)}
-    for pk in [code.pk, *children] if related or children else []:
+    for pk in [code.pk, *children] if code.parent_id or children else []:
         if codes[pk].parent_id in codes:
             moving.settle(codes[pk], codes.values(), at, quietly)
     (locked,) = lock_codes([code.pk])
     return locked
+
+
+def _with_parent(code: CreditCode) -> list[int]:
+    return [code.parent_id, code.pk] if code.parent_id else [code.pk]
 
 
 @own_transaction()

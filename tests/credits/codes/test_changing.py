@@ -275,6 +275,44 @@ def test_no_code_is_closed_by_its_state_alone():
         api.set_state(make_code(100), "closed")
 
 
+@pytest.mark.parametrize(
+    ("act", "undo"),
+    [
+        (
+            lambda code, key: api.set_state(code, "disabled", idempotency_key=key),
+            lambda code: api.set_state(code, "active"),
+        ),
+        (
+            lambda code, key: api.close_code(code, idempotency_key=key),
+            lambda code: give_back(code),
+        ),
+    ],
+    ids=["disabled", "closed"],
+)
+def test_a_late_repeat_with_its_key_leaves_what_came_after(learner, act, undo):
+    code, other = make_code(100, text=TEXT), make_code(100, text=OTHER_TEXT)
+    spend(learner, 20, TEXT)
+    act(code, "call 1")
+    undo(code)
+    before = CreditCode.objects.get(pk=code.pk).state, code.balance()
+
+    act(code, "call 1")
+    with pytest.raises(IdempotencyKeyReused):
+        act(other, "call 1")
+
+    code.refresh_from_db()
+    assert (code.state, code.balance()) == before
+    other.refresh_from_db()
+    assert (other.state, other.balance()) == ("active", 100)
+    assert CodeChange.objects.filter(idempotency_key="call 1").count() == 1
+
+
+def give_back(code) -> None:
+    """Give the one order that was paid with a code back."""
+    order = code.redemptions.get().order
+    api.refund_order(order, idempotency_key="refund 1")
+
+
 # Disabled, and active again
 
 
