@@ -163,7 +163,7 @@ def test_control_without_the_lock_the_second_click_fails(line, learners, monkeyp
         everybody_has_read()
         return found
 
-    monkeypatch.setattr(places, "_locked", read)
+    monkeypatch.setattr(places, "lock", read)
     place = line.training_places.get(number=1)
 
     def attempt(who: Any) -> str:
@@ -187,7 +187,7 @@ def test_control_without_the_lock_a_revoked_link_is_claimed(
         both_have_read()
         return found
 
-    monkeypatch.setattr(places, "_locked", read)
+    monkeypatch.setattr(places, "lock", read)
     place = line.training_places.get(number=1)
 
     answers = at_once(

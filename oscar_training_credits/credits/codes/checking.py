@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from .. import wording
-from ..models import CreditCode
+from ..models import CreditCode, CreditGrant
 from .applying import read_code
 from .ends import end_of
-from .rules import Purchase, credits_left, is_spendable
+from .rules import Purchase, credits_left
 from .throttling import Requester
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CodeBalance:
-    """What one learner could spend of a code now."""
+    """What could be spent of a code: by one learner now, or after a purchase."""
 
     code: CreditCode
     credits: int
@@ -44,6 +45,23 @@ class CodeBalance:
         text = _("%(available)s available, %(ending)s of them until %(day)s.")
         return text % {"available": available, "ending": self.ending, "day": day}
 
+    @property
+    def left(self) -> str:
+        """What is left on the code, in words."""
+        if not self.credits:
+            return _("Nothing is left.")
+        credits = wording.in_words(self.credits)
+        if self.ends_at is None:
+            return _("%(credits)s left.") % {"credits": credits}
+        day = wording.last_day(self.ends_at)
+        if self.ending >= self.credits:
+            return _("%(credits)s left, until %(day)s.") % {
+                "credits": credits,
+                "day": day,
+            }
+        text = _("%(credits)s left, %(ending)s of them until %(day)s.")
+        return text % {"credits": credits, "ending": self.ending, "day": day}
+
 
 @sensitive_variables("text")
 def check_code(
@@ -63,10 +81,24 @@ def check_code(
 def balance_of(code: CreditCode, learner: AbstractBaseUser | None) -> CodeBalance:
     """Return what `code` has for a learner who may use it."""
     at = timezone.now()
-    grants = [grant for grant in code.grants.all() if is_spendable(grant, at)]
-    held = sum(grant.remaining for grant in grants)
+    balance = balance_with(
+        [(each, each.remaining) for each in code.grants.all()], code, at
+    )
     cap = credits_left(code, Purchase(learner, at=at))
-    ends = [(end_of(grant), grant.remaining) for grant in grants]
-    first = min((end for end, _left in ends if end), default=None)
-    ending = sum(left for end, left in ends if end and end == first)
-    return CodeBalance(code, held if cap is None else min(held, cap), first, ending)
+    if cap is None or cap >= balance.credits:
+        return balance
+    return replace(balance, credits=cap)
+
+
+def balance_with(
+    left: Iterable[tuple[CreditGrant, int]], code: CreditCode, at: datetime
+) -> CodeBalance:
+    """Return what `code` has at a moment, if so much is left on each of its grants."""
+    ends = [
+        (end_of(grant), credits)
+        for grant, credits in left
+        if credits and not (grant.expires_at and grant.expires_at <= at)
+    ]
+    first = min((end for end, _credits in ends if end), default=None)
+    ending = sum(credits for end, credits in ends if end and end == first)
+    return CodeBalance(code, sum(credits for _end, credits in ends), first, ending)

@@ -17,9 +17,11 @@ from django.views.generic import TemplateView
 from oscar.core.loading import get_class
 
 from ...credits.access import status
-from ...credits.codes.checking import check_code
+from ...credits.codes.checking import CodeBalance, check_code
 from ...credits.codes.refusals import public_text
 from ...credits.ledger import credit_requests
+from ...credits.ledger.balances import left_after
+from ...credits.models import Redemption
 from ...exceptions import CreditCodeRefused
 from ..catalogue.content_links import content_links
 from ..order.places_bought import places_bought
@@ -28,6 +30,8 @@ from ..requesters import requester_of
 PageTitleMixin: Any = get_class("customer.mixins", "PageTitleMixin")
 MOST_REQUESTS = 20
 """How many of a learner's latest requests for credits are listed."""
+MOST_PURCHASES = 20
+"""How many of a learner's latest purchases with credits are listed."""
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -58,6 +62,7 @@ class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
             rows=rows,
             groups=groups,
             waiting=waiting,
+            purchases=_purchases(self.request.user),
             requests=credit_requests.requests_of(self.request.user)[:MOST_REQUESTS],
             **kwargs,
         )
@@ -65,6 +70,15 @@ class MyTrainingView(LoginRequiredMixin, PageTitleMixin, TemplateView):
     def elsewhere(self, link: str | None) -> str | None:
         """Return a link, unless it leads to this page: what is off sale has no page."""
         return None if link == self.request.path else link
+
+
+def _purchases(learner: Any) -> list[tuple[Redemption, CodeBalance]]:
+    """Return what a learner paid with codes, and what that left, the latest first."""
+    paid = Redemption.objects.filter(
+        learner=learner, state=Redemption.State.CAPTURED, order__isnull=False
+    )
+    latest = list(paid.select_related("code", "order").order_by("-pk")[:MOST_PURCHASES])
+    return list(zip(latest, left_after(latest), strict=True)) if latest else []
 
 
 @method_decorator([never_cache, sensitive_post_parameters("code")], name="dispatch")

@@ -20,14 +20,22 @@ from django.db.models import (
     OuterRef,
     Prefetch,
     QuerySet,
+    Subquery,
     Sum,
     prefetch_related_objects,
 )
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
 
-from ...credits.models import CreditCode, Place, Redemption, SettledLine
+from ...credits.models import (
+    CreditCode,
+    CreditGrant,
+    Place,
+    Redemption,
+    SettledLine,
+)
 from .. import totals
 from ..catalogue.content_links import content_links
 from ..payment.sources import source_reference
@@ -167,9 +175,17 @@ def settlement_of(
 
 
 def redemptions_with_refunds() -> QuerySet[Any]:
-    """Return redemptions with their codes, and the credits `given_back` of each."""
+    """Return redemptions with their codes, and the credits `given_back` of each.
+
+    `left` is what can still be spent of its code now.
+    """
     rows = Redemption.objects.select_related("code").order_by("pk")
-    return rows.annotate(given_back=Sum("refunds__credits"))
+    usable = CreditGrant.objects.unexpired(timezone.now())
+    of_code = usable.filter(code=OuterRef("code")).order_by().values("code")
+    left = of_code.annotate(left=Sum("remaining")).values("left")
+    return rows.annotate(
+        given_back=Sum("refunds__credits"), left=Coalesce(Subquery(left), 0)
+    )
 
 
 def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:
