@@ -48,7 +48,9 @@ class Measured:
     def cells(self) -> list[str]:
         name = self.contender.name
         if self.skipped:
-            return [self.row.title, name, f"skipped: {self.skipped}", ""]
+            # Databases say more on further lines, which no table can hold.
+            why = self.skipped.splitlines()[0]
+            return [self.row.title, name, f"skipped: {why}", ""]
         value = f"{_number(statistics.median(self.values))} {self.row.unit}"
         return [self.row.title, name, value, self._compared()]
 
