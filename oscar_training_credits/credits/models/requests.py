@@ -53,7 +53,7 @@ class CreditRequest(models.Model):
         _("state"), max_length=10, choices=State.choices, default=State.OPEN
     )
     open_key = models.CharField(  # noqa: DJ001
-        max_length=255, null=True, unique=True, editable=False
+        max_length=255, null=True, editable=False
     )
     child = models.OneToOneField(
         CreditCode,
@@ -82,6 +82,10 @@ class CreditRequest(models.Model):
             ),
         ]
         constraints = [
+            # With `unique=True` PostgreSQL would keep an index for LIKE as well.
+            models.UniqueConstraint(
+                fields=["open_key"], name="training_credits_one_open_request"
+            ),
             models.CheckConstraint(
                 name="training_credits_request_open_or_not",
                 condition=Q(state="open", open_key__isnull=False)
