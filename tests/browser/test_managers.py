@@ -19,13 +19,12 @@ from oscar_training_credits.test.factories import (
 
 from ..support.orders import hold, place_order
 from .steps import give_session
-from .test_both_ways import WAYS
+from .test_codes import SIZES
 from .test_packs import look_at
 from .test_places import shoot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SIZES = {name: WAYS[name] for name in ("desktop", "phone without JavaScript")}
 TEXT = "ACME-TEAM-2026"
 
 

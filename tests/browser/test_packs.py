@@ -18,12 +18,9 @@ from oscar_training_credits.test.factories import (
 )
 
 from .steps import assert_accessible, give_session
-from .test_both_ways import WAYS
-from .test_codes import assert_fits
+from .test_codes import SIZES, assert_fits
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SIZES = {name: WAYS[name] for name in ("desktop", "phone without JavaScript")}
 
 
 @pytest.fixture(params=SIZES.values(), ids=SIZES)
@@ -38,12 +35,12 @@ def buyer(context, live_server):
     return user
 
 
-def look_at(page, name):
+def look_at(page, name, part=None):
     page.wait_for_load_state()
     if folder := os.environ.get("SHOTS"):
         width = page.viewport_size["width"]
         page.screenshot(path=str(Path(folder) / f"{name}-{width}.png"), full_page=True)
-    assert_accessible(page)
+    assert_accessible(page, part)
     assert_fits(page)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from django.core import mail
@@ -16,27 +14,18 @@ from oscar_training_credits.test.factories import make_code, make_learner, make_
 from ..support.books import assert_balanced
 from ..support.pages import SECRET, make_course
 from .steps import assert_accessible, give_session
-from .test_both_ways import WAYS
-from .test_codes import assert_fits
+from .test_codes import SIZES, assert_fits
+from .test_packs import look_at
+from .test_places import shoot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SIZES = {name: WAYS[name] for name in ("desktop", "phone without JavaScript")}
 TEXT = "ACME-TEAM-2026"
 
 
 @pytest.fixture(params=SIZES.values(), ids=SIZES)
 def browser_context_args(browser_context_args, request):
     return {**browser_context_args, **request.param}
-
-
-def look_at(page, name, part=None):
-    page.wait_for_load_state()
-    if folder := os.environ.get("SHOTS"):
-        width = page.viewport_size["width"]
-        page.screenshot(path=str(Path(folder) / f"{name}-{width}.png"), full_page=True)
-    assert_accessible(page, part)
-    assert_fits(page)
 
 
 def link_in_mail():
@@ -61,9 +50,7 @@ def test_from_a_code_that_is_too_small_to_access(page, context, live_server):
     page.get_by_role("button", name="Check").click()
     page.get_by_text("5 credits available.").wait_for()
     assert_fits(page)
-    if folder := os.environ.get("SHOTS"):
-        width = page.viewport_size["width"]
-        page.screenshot(path=str(Path(folder) / f"check-{width}.png"), full_page=True)
+    shoot(page, "check")
     page.goto("/training/codes/check/")
     assert_accessible(page)
     page.goto(f"{course.url}?purchase=open")

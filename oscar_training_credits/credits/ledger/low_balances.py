@@ -29,9 +29,10 @@ def low_of_managed() -> Iterator[LowBalance]:
     codes = CreditCode.objects.filter(
         pk__in=managed, is_test=False, state=CreditCode.State.ACTIVE
     )
-    for row in _low(Q(code__in=codes)):
-        code = CreditCode.objects.get(pk=row["code"])
-        yield LowBalance(code, row["left"], row["latest"])
+    rows = list(_low(Q(code__in=codes)))
+    found = CreditCode.objects.in_bulk([row["code"] for row in rows])
+    for row in rows:
+        yield LowBalance(found[row["code"]], row["left"], row["latest"])
 
 
 def low_of(code: CreditCode) -> LowBalance | None:
