@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from pypdf import PdfReader
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.codes import managing
@@ -18,12 +19,13 @@ from oscar_training_credits.test.factories import (
 )
 
 from ..support.orders import hold, place_order
+from ..support.pdf import needs_pango, said
 from .steps import give_session
 from .test_codes import SIZES
 from .test_packs import look_at
 from .test_places import shoot
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), needs_pango]
 
 TEXT = "ACME-TEAM-2026"
 
@@ -96,6 +98,11 @@ def test_a_manager_looks_after_a_code(page, live_server, code):
     page.get_by_role("button", name="Show").click()
     page.get_by_text("Lee Learner, Django Foundations").wait_for()
     look_at(page, "statement")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as PDF").click()
+    assert "Lee Learner, Django Foundations -20" in said(
+        PdfReader(download.value.path())
+    )
     page.emulate_media(media="print")
     shoot(page, "printed")
     assert page.get_by_role("heading", name="Statement for").is_visible()

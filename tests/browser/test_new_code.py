@@ -6,10 +6,12 @@ import re
 
 import pytest
 from django.core import mail
+from pypdf import PdfReader
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.models import CreditCode
 
+from ..support.pdf import needs_pango, said
 from .test_codes import (  # noqa: F401
     CODES,
     assert_good,
@@ -17,7 +19,7 @@ from .test_codes import (  # noqa: F401
     logged_in,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), needs_pango]
 
 
 def test_a_new_code_is_handed_out(page):
@@ -37,6 +39,10 @@ def test_a_new_code_is_handed_out(page):
     assert not page.get_by_role("button", name="Mail the code").is_visible()
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) == 1
     page.emulate_media(media="screen")
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Certificate as PDF").click()
+    assert text in said(PdfReader(download.value.path()))
 
     page.get_by_label("Mail it to").fill("kim@acme.example")
     page.get_by_role("button", name="Mail the code").click()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django.apps import apps
 from django.contrib.sites.models import Site
@@ -23,13 +23,19 @@ from ...exceptions import DeliveryDropped
 
 Context = Callable[[], dict[str, Any]]
 """Returns what the templates are given."""
+Attachment = tuple[str, bytes, str]
+"""The name of a file, what is in it, and its media type."""
+Attachments = Callable[[], list[Attachment]]
+"""Returns what is attached to a mail."""
+
+T = TypeVar("T")
 
 ROW = "row"
 DAY, MOMENT = "date", "datetime"
 
 
-def as_call(context: Context) -> dict[str, Any]:
-    """Return a context as JSON.
+def as_call(context: Context | Attachments) -> dict[str, Any]:
+    """Return a context, or what reads attachments, as JSON.
 
     Raises:
         TypeError: it holds what cannot be read again, such as a function in a function.
@@ -42,8 +48,8 @@ def as_call(context: Context) -> dict[str, Any]:
     return {"function": path, "args": as_json(call.args), "kwargs": kwargs}
 
 
-def called(call: dict[str, Any]) -> Context:
-    """Return the context that was kept.
+def called(call: dict[str, Any]) -> Callable[[], Any]:
+    """Return the context that was kept, or what reads attachments.
 
     Raises:
         DeliveryDropped: a row that it is about is gone.
@@ -98,7 +104,7 @@ def _row(label: str, pk: str) -> Model:
     return row
 
 
-def _told(context: Context) -> dict[str, Any]:
+def _told(context: Callable[[], T]) -> T:
     try:
         return context()
     except Site.DoesNotExist:

@@ -33,27 +33,37 @@ from ...credits import outbox
 from ...credits.models import Delivery
 from ...credits.wording import name_of
 from ...exceptions import DeliveryDropped, NotMailed
-from .contexts import Context, as_call, as_json, called, from_json
+from .contexts import Attachments, Context, as_call, as_json, called, from_json
 
 logger = logging.getLogger("training_credits")
 
 Messages = dict[str, str]
 
 
-def send_to_user(event: str, user: Any, context: Context, *, key: str = "") -> bool:
+def send_to_user(
+    event: str,
+    user: Any,
+    context: Context,
+    *,
+    key: str = "",
+    attachments: Attachments | None = None,
+) -> bool:
     """Mail a user about an event, once what was done is committed.
 
     Whoever has no address gets none, nor does anybody while the event is turned off.
     A mail server that is down undoes nothing: the mail is tried again. With a `key`, a
-    text of 64 characters at most, there is one mail for it, ever. Returns whether a
-    mail was written.
+    text of 64 characters at most, there is one mail for it, ever. `attachments` is kept
+    and called as the context is. Returns whether a mail was written.
 
     Raises:
         TypeError: the context is not one that can be read again later.
     """
     if not is_sent(event, address_of(user)):
         return False
-    return _write(event, {"context": as_call(context)}, key=key, user=user)
+    content = {"context": as_call(context)}
+    if attachments:
+        content["attachments"] = as_call(attachments)
+    return _write(event, content, key=key, user=user)
 
 
 def send_about_order(event: str, order: Any, context: Context) -> None:
@@ -84,7 +94,9 @@ def send(delivery: Delivery) -> None:
     if content.get("order"):
         _mail_about_order(delivery.kind, from_json(content["order"]), context)
     elif delivery.user:
-        _mail_user(delivery.kind, delivery.user, context)
+        attached = content.get("attachments")
+        attachments = called(attached) if attached else list
+        _mail_user(delivery.kind, delivery.user, context, attachments)
     elif delivery.address:
         _mail_address(delivery.kind, delivery.address, context)
     else:
@@ -210,13 +222,15 @@ def _write(
     return True
 
 
-def _mail_user(event: str, user: Any, context: Context) -> None:
+def _mail_user(
+    event: str, user: Any, context: Context, attachments: Attachments
+) -> None:
     if not address_of(user):
         raise DeliveryDropped(_("The account has no e-mail address."))
     dispatcher = get_class("communication.utils", "Dispatcher")()
     with spoken_to(user):
         messages = messages_of(event, {"user": user, **context()}, dispatcher)
-        dispatcher.dispatch_user_messages(user, messages)
+        dispatcher.dispatch_user_messages(user, messages, attachments())
 
 
 def _mail_about_order(event: str, order: Any, context: Context) -> None:

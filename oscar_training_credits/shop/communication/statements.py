@@ -12,8 +12,11 @@ from django.urls import reverse
 from ...conf import CREDIT_STATEMENT
 from ...credits.codes import history
 from ...credits.isolation import own_transaction
-from ...credits.ledger.statements import month_of, statement_of
+from ...credits.ledger.statements import Statement, month_of, statement_of
 from ...credits.models import CodeChange, CodeManager, CreditCode
+from ..pdf_files import CONTENT_TYPE, has_pdf
+from .contexts import Attachment
+from .documents import statement_pdf
 from .mails import absolute, send_to_user
 
 STATEMENT = CodeChange.Kind.STATEMENT
@@ -41,25 +44,41 @@ def send_statement(code: CreditCode, first: date) -> bool:
     history.lock(code)
     if history.done_before(STATEMENT, record, code=code):
         return False
-    start, end = month_of(first)
-    statement = statement_of(code, start=start, end=end)
-    if statement.is_empty:
+    if _statement(code, first).is_empty:
         return False
     history.keep(code, STATEMENT, record, details=[("month", "", month)])
     accepted = code.managers.filter(user__isnull=False).select_related("user")
     for manager in accepted.order_by("pk"):
-        send_to_user(CREDIT_STATEMENT, manager.user, partial(_context, manager, first))
+        send_to_user(
+            CREDIT_STATEMENT,
+            manager.user,
+            partial(_context, manager, first),
+            attachments=partial(_attached, manager, first),
+        )
     return True
 
 
 def _context(manager: CodeManager, first: date) -> dict[str, Any]:
     """Return what the templates of the mail are given, of whoever is a manager yet."""
     code = manager.code
-    start, end = month_of(first)
     page = reverse("training_credits:my-code-statement", args=[code.pk])
     return {
         "code": code,
         "month": first,
-        "sums": statement_of(code, start=start, end=end).sums,
+        "sums": _statement(code, first).sums,
         "link": absolute(f"{page}?month={first:%Y-%m}"),
+        "has_pdf": has_pdf(),
     }
+
+
+def _attached(manager: CodeManager, first: date) -> list[Attachment]:
+    """Return the statement as a PDF, on a site that draws any."""
+    if not has_pdf():
+        return []
+    drawn = statement_pdf(_statement(manager.code, first), first)
+    return [(f"statement-{manager.code_id}-{first:%Y-%m}.pdf", drawn, CONTENT_TYPE)]
+
+
+def _statement(code: CreditCode, first: date) -> Statement:
+    start, end = month_of(first)
+    return statement_of(code, start=start, end=end)

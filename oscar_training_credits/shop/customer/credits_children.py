@@ -164,7 +164,9 @@ class ChildPage(ManagedCodePage):
 class ChildTextView(ChildPage, ManagedTextView):
     """The text of a child code, once, for whoever has just cut it."""
 
-    http_method_names = ["get"]
+    def first_time(self) -> HttpResponse:
+        """Nobody buys a child code, so none waits to be shown."""
+        return self.back()
 
     @property
     def shown(self) -> CreditCode:

@@ -1,4 +1,4 @@
-"""The monthly statement of a code: a page to read and print, and a file."""
+"""The monthly statement of a code: a page to read and print, and files."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from datetime import date, datetime
 from typing import Any
 
 from django import forms
-from django.conf import settings as django_settings
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ...credits.ledger.statements import (
-    Line,
     Statement,
     last_month,
     month_of,
@@ -22,24 +20,15 @@ from ...credits.ledger.statements import (
     statement_of,
 )
 from ...credits.models import CreditCode
-from ...credits.wording import name_of
+from ..communication.documents import (
+    SUMS,
+    in_words,
+    statement_pdf,
+    statement_shown,
+)
 from ..files import FORMATS
+from ..pdf_files import has_pdf, pdf_response
 from .credits_views import ManagedCodePage
-
-SUMS = {
-    "opening": gettext_lazy("At the beginning"),
-    "granted": gettext_lazy("Granted"),
-    "redeemed": gettext_lazy("Used"),
-    "refunded": gettext_lazy("Given back"),
-    "adjusted": gettext_lazy("Adjusted"),
-    "moved": gettext_lazy("Moved between codes"),
-    "expired": gettext_lazy("Expired unused"),
-    "reinstated": gettext_lazy("Valid again"),
-    "lapsed": gettext_lazy("Lapsed with the code"),
-    "closing": gettext_lazy("At the end"),
-}
-GONE = {"redeemed", "expired", "lapsed"}
-ALWAYS = {"opening", "granted", "redeemed", "refunded", "expired", "closing"}
 
 
 class MonthForm(forms.Form):
@@ -68,7 +57,7 @@ def months_of(code: CreditCode) -> list[date]:
 
 
 class StatementView(ManagedCodePage):
-    """What became of a code's credits in a month; `?as=csv` sends its lines."""
+    """What became of a code's credits in a month; `?as=` sends a file."""
 
     template_name = "training_credits/my_code_statement.html"
 
@@ -77,20 +66,20 @@ class StatementView(ManagedCodePage):
         form = MonthForm(asked, code=self.code)
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(form=form))
-        start, end = month_of(form.first_day())
+        first, month = form.first_day(), form.cleaned_data["month"]
+        start, end = month_of(first)
         statement = statement_of(self.code, start=start, end=end)
-        if send := FORMATS.get(request.GET.get("as", "")):
-            name = f"statement-{self.code.pk}-{form.cleaned_data['month']}"
+        name, kind = f"statement-{self.code.pk}-{month}", request.GET.get("as", "")
+        if send := FORMATS.get(kind):
             return send(name, file_rows(statement))
+        if kind == "pdf" and has_pdf():
+            return pdf_response(name, statement_pdf(statement, first))
         context = self.get_context_data(
+            **statement_shown(statement, first),
             form=form,
             statement=statement,
-            month=form.first_day(),
-            sums=sums_of(statement),
-            lines=[(line, in_words(line)) for line in statement.lines],
-            is_under_way=end > timezone.now(),
-            shop_name=django_settings.OSCAR_SHOP_NAME,
-            file_query=f"month={form.cleaned_data['month']}",
+            has_pdf=has_pdf(),
+            file_query=f"month={month}",
         )
         return self.render_to_response(context)
 
@@ -99,23 +88,6 @@ def default_month(code: CreditCode) -> str:
     """Return the last month that is over, or that in which the code was made."""
     months = months_of(code)
     return f"{months[min(1, len(months) - 1)]:%Y-%m}"
-
-
-def sums_of(statement: Statement) -> list[tuple[Any, int]]:
-    """Return the numbers that add up, each with its name and its sign."""
-    numbers = {name: getattr(statement.sums, name) for name in SUMS}
-    return [
-        (SUMS[name], -number if name in GONE else number)
-        for name, number in numbers.items()
-        if number or name in ALWAYS
-    ]
-
-
-def in_words(line: Line) -> str:
-    """Return who used what, for what was used or given back; empty for the rest."""
-    if not line.titles:
-        return ""
-    return ", ".join([name_of(line.learner) or _("Deleted account"), *line.titles])
 
 
 def file_rows(statement: Statement) -> Iterator[list[Any]]:

@@ -19,7 +19,10 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.debug import (
+    sensitive_post_parameters,
+    sensitive_variables,
+)
 from django.views.generic import TemplateView
 from oscar.core.loading import get_class
 
@@ -29,8 +32,10 @@ from ...credits.ledger import credit_requests, packs
 from ...credits.models import CreditCode, CreditRequest
 from ...exceptions import CodeClosed, IdempotencyKeyReused
 from ..communication import invitations
+from ..communication.documents import certificate_response, text_of_old_page
 from ..files import FORMATS
 from ..order.packs_bought import packs_on_sale, put_in_basket
+from ..pdf_files import has_pdf
 from . import credits_shown, credits_used
 from .credits_used import UsesForm
 from .team_text import team_text
@@ -74,7 +79,7 @@ class ManagedCodePage(CreditsPage):
         return get_object_or_404(own, pk=self.kwargs["pk"])
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(code=self.code, **kwargs)
+        return super().get_context_data(**{"code": self.code, **kwargs})
 
     def back(self) -> HttpResponse:
         return redirect("training_credits:my-code", pk=self.code.pk)
@@ -141,8 +146,9 @@ def without(query: Any, *names: str) -> str:
     return str(left.urlencode())
 
 
+@method_decorator(sensitive_post_parameters("text"), name="dispatch")
 class ManagedTextView(ManagedCodePage):
-    """The text of a code, on the one page that shows it, once."""
+    """The text of a code, on the one page that shows it, once, and its certificate."""
 
     template_name = "training_credits/my_code_text.html"
     takes_code = True
@@ -156,14 +162,31 @@ class ManagedTextView(ManagedCodePage):
     def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         text = new_text.take(request, self.shown.pk)
         words = team_text(self.shown, by=request.user, text=text) if text else ""
-        context = self.get_context_data(shown=self.shown, text=text, team_text=words)
+        context = self.get_context_data(
+            shown=self.shown, text=text, team_text=words, has_pdf=has_pdf()
+        )
         response = self.render_to_response(context)
         new_text.forget(request, response)
         return response
 
     @sensitive_variables()
     def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Send the certificate of the text that is shown, or show one that is new."""
+        if "text" in request.POST:
+            return self.certificate(request.POST["text"])
+        return self.first_time()
+
+    @sensitive_variables()
+    def certificate(self, text: str) -> HttpResponse:
+        if sent := certificate_response(self.shown, text):
+            return sent
+        messages.info(self.request, text_of_old_page())
+        return self.back()
+
+    @sensitive_variables()
+    def first_time(self) -> HttpResponse:
         """Show the text of a code that was bought, for the first time."""
+        request = self.request
         issued = packs.show_text(self.code, by=request.user)
         if issued is None:
             text = _(

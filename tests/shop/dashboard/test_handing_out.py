@@ -11,6 +11,7 @@ from oscar_training_credits import api
 from oscar_training_credits.credits.models import CodeChange, CreditCode
 from oscar_training_credits.test.factories import make_learner
 
+from ...support.pdf import needs_pango, read, said
 from ...support.shop import text_of, words
 from .test_codes import ALL, NEW, address, client_of, errors, fill, hidden, shown_text
 
@@ -101,6 +102,37 @@ def test_a_mail_server_that_is_down_is_said_and_the_text_stays(
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     assert send(staff, response, code).status_code == 302
     assert len(mail.outbox) == 1
+
+
+def certificate(client, code, text=TEXT):
+    return client.post(address("text", code), {"as": "pdf", "text": text})
+
+
+@needs_pango
+def test_the_text_is_copied_from_its_certificate_as_it_is(staff, page, code):
+    sent = certificate(staff, code)
+
+    assert "Certificate as PDF" in text_of(page)
+    assert sent["Content-Type"] == "application/pdf"
+    assert "no-store" in sent["Cache-Control"]
+    assert TEXT not in sent["Content-Disposition"]
+    pdf = read(sent.content)
+    assert TEXT in pdf.pages[0].extract_text()
+    assert len(pdf.pages) == 1
+    assert "Smith & Sons 50 credits" in said(pdf)
+    assert pdf.metadata["/Title"] == "Smith & Sons: 50 credits"
+
+
+@pytest.mark.parametrize("text", ["", "GUESSED-TEXT", TEXT[:-1]])
+def test_a_text_that_is_not_the_codes_makes_no_certificate(staff, code, text):
+    sent = certificate(staff, code, text)
+
+    assert sent.url == address("detail", code)
+    assert "No certificate was made" in text_of(staff.get(sent.url))
+
+
+def test_who_makes_no_texts_gets_no_certificate(code):
+    assert certificate(client_of("view_creditcode"), code).status_code == 302
 
 
 @pytest.mark.parametrize("wrong", ["", "kim", "kim@acme.example\nBcc: x@y.example"])

@@ -1,15 +1,13 @@
-"""The text of a new code on the one page that shows it: copied, printed, mailed."""
+"""The text of a new code on its one page: copied, printed, mailed, taken as a PDF."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
-from django.conf import settings as django_settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,7 +23,12 @@ from ....credits.codes import new_text
 from ....credits.models import CreditCode
 from ....exceptions import IdempotencyKeyReused, NotMailed
 from ...communication.code_mail import mail_code
-from ...communication.mails import absolute
+from ...communication.documents import (
+    certificate_response,
+    certificate_shown,
+    text_of_old_page,
+)
+from ...pdf_files import has_pdf
 from ..mixins import needed
 from .base import CodesMixin, used_before
 from .forms import KeyForm
@@ -64,8 +67,10 @@ class CodeTextView(CodesMixin, TemplateView):
         """Mail the text, and show it again: it may have to be printed as well."""
         code = self.code()
         if not may_hand_out(request.user):
-            messages.error(request, _("You may not mail codes."))
+            messages.error(request, _("You may not hand out codes."))
             return redirect("training_credits:code-detail", pk=code.pk)
+        if request.POST.get("as") == "pdf":
+            return self.certificate(code, request.POST.get("text", ""))
         form = MailCodeForm(request.POST)
         if not form.is_valid() or not self.mail(code, form):
             return self.show(code, request.POST.get("text", ""), form)
@@ -75,6 +80,13 @@ class CodeTextView(CodesMixin, TemplateView):
         response = redirect("training_credits:code-text", pk=code.pk)
         new_text.carry(request, response, code.pk, form.cleaned_data["text"])
         return response
+
+    @sensitive_variables()
+    def certificate(self, code: CreditCode, text: str) -> HttpResponse:
+        if sent := certificate_response(code, text):
+            return sent
+        messages.info(self.request, text_of_old_page())
+        return redirect("training_credits:code-detail", pk=code.pk)
 
     @sensitive_variables("form")
     def mail(self, code: CreditCode, form: MailCodeForm) -> bool:
@@ -104,14 +116,11 @@ class CodeTextView(CodesMixin, TemplateView):
     @sensitive_variables()
     def show(self, code: CreditCode, text: str, form: MailCodeForm) -> HttpResponse:
         context = self.get_context_data(
+            **certificate_shown(code, text),
             heading=_("The text of the code"),
-            code=code,
-            text=text,
             form=form,
             may_mail=may_hand_out(self.request.user),
-            credits=code.balance(),
-            link=absolute(reverse("training_credits:enter-code")),
-            shop_name=django_settings.OSCAR_SHOP_NAME,
+            has_pdf=has_pdf(),
         )
         return self.render_to_response(context)
 
