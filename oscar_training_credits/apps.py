@@ -24,16 +24,27 @@ class TrainingCreditsConfig(AppConfig):
 
         from . import checks  # noqa: F401
         from .credits import outbox
-        from .credits.models import Delivery
+        from .credits.models import CodeChange, CodeManager, Delivery
         from .shop import checks as shop_checks  # noqa: F401
         from .shop import error_reports
         from .shop.catalogue import history
-        from .shop.communication import mails
+        from .shop.communication import code_notices, mails
         from .shop.customer import receivers as customer_receivers
         from .shop.order import receivers
         from .signals import access_ended, access_given
 
-        outbox.register(Delivery.Channel.MAIL, mails.SENDER)
+        sender = outbox.Sender(mails.send, prepare=code_notices.send_used)
+        outbox.register(Delivery.Channel.MAIL, sender)
+        post_save.connect(
+            code_notices.code_changed,
+            sender=CodeChange,
+            dispatch_uid="training_credits.code_changed",
+        )
+        post_save.connect(
+            code_notices.manager_added,
+            sender=CodeManager,
+            dispatch_uid="training_credits.manager_added",
+        )
         got_request_exception.connect(
             error_reports.hide_codes, dispatch_uid="training_credits.error_reports"
         )

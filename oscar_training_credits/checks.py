@@ -19,7 +19,7 @@ from django.db import connection
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from .conf import BUY_AGAIN, MAILS, PREFIX, THROTTLE, settings
+from .conf import BUY_AGAIN, MAILS, PREFIX, THROTTLE, USE_NOTICES, settings
 from .shop.loading import MIXINS
 from .shop.views_in_use import views_in_use
 
@@ -63,6 +63,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *_check_kinds(),
         *_check_mails(),
         *_check_low_balance(),
+        *_check_notices(),
         *_check_keys(),
         *_check_names(),
         *_check_holds(),
@@ -461,6 +462,24 @@ def _check_low_balance() -> Iterator[CheckMessage]:
             "must be a percentage",
             "E038",
             hint="Write a whole number from 1 to 100.",
+        )
+
+
+def _check_notices() -> Iterator[CheckMessage]:
+    if settings.USE_NOTICES not in USE_NOTICES:
+        yield _wrong(
+            "USE_NOTICES",
+            f"must be one of {', '.join(USE_NOTICES)}",
+            "E041",
+            hint='Write "never" if managers hear only what they have asked for.',
+        )
+    days: Any = settings.ACCESS_ENDS_DAYS
+    if not isinstance(days, (list, tuple)) or not all(map(_is_count, days)):
+        yield _wrong(
+            "ACCESS_ENDS_DAYS",
+            "must be a list of numbers of days",
+            "E042",
+            hint="Write a list of positive whole numbers, [] for no notice.",
         )
 
 

@@ -46,6 +46,12 @@ REQUEST_APPROVED = "TRAINING_REQUEST_APPROVED"
 REQUEST_DECLINED = "TRAINING_REQUEST_DECLINED"
 CREDITS_EXPIRE = "TRAINING_CREDITS_EXPIRE"
 BALANCE_LOW = "TRAINING_BALANCE_LOW"
+CODE_GIVEN = "TRAINING_CODE_GIVEN"
+CODE_TOPPED_UP = "TRAINING_CODE_TOPPED_UP"
+CODE_ROTATED = "TRAINING_CODE_ROTATED"
+CREDITS_USED = "TRAINING_CREDITS_USED"
+ACCESS_ENDS = "TRAINING_ACCESS_ENDS"
+ACCESS_ENDED = "TRAINING_ACCESS_ENDED"
 MAILS = [
     ACCESS_GIVEN,
     CREDITS_GIVEN_BACK,
@@ -58,8 +64,25 @@ MAILS = [
     REQUEST_DECLINED,
     CREDITS_EXPIRE,
     BALANCE_LOW,
+    CODE_GIVEN,
+    CODE_TOPPED_UP,
+    CODE_ROTATED,
+    CREDITS_USED,
+    ACCESS_ENDS,
+    ACCESS_ENDED,
 ]
 """The communication events whose mails are sent by themselves."""
+
+ABOUT_CODES = [
+    CODE_TOPPED_UP,
+    CODE_ROTATED,
+    CREDITS_EXPIRE,
+    BALANCE_LOW,
+    CREDIT_STATEMENT,
+]
+"""The mails that the managers of a code may do without."""
+
+AT_ONCE, DAILY, WEEKLY, OFF = USE_NOTICES = ("at once", "daily", "weekly", "never")
 
 ALWAYS, AFTER_END, NEVER = BUY_AGAIN = ("always", "after end", "never")
 
@@ -181,6 +204,19 @@ class Settings:
     def LOW_BALANCE_PERCENT(self) -> int:
         """How much of a code's credits may be left for its managers to be told."""
         return self._get("LOW_BALANCE_PERCENT", 10)
+
+    @property
+    def USE_NOTICES(self) -> str:
+        """How often managers hear what was used, where they have not chosen.
+
+        `"at once"`, `"daily"`, `"weekly"` or `"never"`.
+        """
+        return self._get("USE_NOTICES", OFF)
+
+    @property
+    def ACCESS_ENDS_DAYS(self) -> list[int]:
+        """How many days before their access ends learners hear of it, each once."""
+        return self._get("ACCESS_ENDS_DAYS", [14, 3])
 
     @property
     def LEARNER_LANGUAGE(self) -> str:

@@ -6,6 +6,7 @@ from .shop.checkout import under_way
 from .shop.customer import (
     credits_children,
     credits_limits,
+    credits_notices,
     credits_statement,
     credits_views,
     hand_out,
@@ -144,6 +145,11 @@ urlpatterns = [
         "credits/<training_row:pk>/limits/",
         credits_limits.LimitManagedView.as_view(),
         name="my-code-limits",
+    ),
+    path(
+        "credits/<training_row:pk>/notices/",
+        credits_notices.NoticesManagedView.as_view(),
+        name="my-code-notices",
     ),
     path(
         "credits/<training_row:pk>/cut/",

@@ -12,6 +12,8 @@ from django.utils import timezone
 from ...conf import settings
 from ..models import CodeManager, CreditCode, CreditGrant
 
+OWN_CREDITS, OWN_PERCENT = "code__notices__low_credits", "code__notices__low_percent"
+
 
 @dataclass(frozen=True, slots=True)
 class LowBalance:
@@ -21,6 +23,8 @@ class LowBalance:
     credits: int
     latest_grant: int
     """The primary key of the grant that came last: another one is another story."""
+    chosen: tuple[int | None, ...] = ()
+    """The threshold of this code, in credits and in percent, if it has its own."""
 
 
 def low_of_managed() -> Iterator[LowBalance]:
@@ -32,13 +36,18 @@ def low_of_managed() -> Iterator[LowBalance]:
     rows = list(_low(Q(code__in=codes)))
     found = CreditCode.objects.in_bulk([row["code"] for row in rows])
     for row in rows:
-        yield LowBalance(found[row["code"]], row["left"], row["latest"])
+        yield _low_balance(found[row["code"]], row)
 
 
 def low_of(code: CreditCode) -> LowBalance | None:
     """Return what is left on a code if that is little, else None."""
     row = _low(Q(code=code)).first()
-    return LowBalance(code, row["left"], row["latest"]) if row else None
+    return _low_balance(code, row) if row else None
+
+
+def _low_balance(code: CreditCode, row: dict[str, Any]) -> LowBalance:
+    own = (row[OWN_CREDITS], row[OWN_PERCENT])
+    return LowBalance(code, row["left"], row["latest"], own if any(own) else ())
 
 
 def _low(grants: Q) -> QuerySet[CreditGrant, Any]:
@@ -46,9 +55,17 @@ def _low(grants: Q) -> QuerySet[CreditGrant, Any]:
     usable = CreditGrant.objects.unexpired(now).filter(
         grants, Q(code__expires_at=None) | Q(code__expires_at__gt=now)
     )
-    sums = usable.order_by().values("code")
+    sums = usable.order_by().values("code", OWN_CREDITS, OWN_PERCENT)
     sums = sums.annotate(left=Sum("remaining"), all=Sum("credits"), latest=Max("pk"))
     parts = sums.annotate(left_parts=F("left") * 100)
-    percent = settings.LOW_BALANCE_PERCENT
-    low = parts.filter(left__lt=F("all"), left_parts__lte=F("all") * percent)
+    default = settings.LOW_BALANCE_PERCENT
+    few = (
+        Q(left__lte=F(OWN_CREDITS))
+        | Q(left_parts__lte=F("all") * F(OWN_PERCENT))
+        | Q(
+            **{OWN_CREDITS: None, OWN_PERCENT: None},
+            left_parts__lte=F("all") * default,
+        )
+    )
+    low: QuerySet[CreditGrant, Any] = parts.filter(few, left__lt=F("all"))
     return low.order_by("code")

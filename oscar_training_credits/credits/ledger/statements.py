@@ -106,6 +106,12 @@ def statement_of(code: CreditCode, *, start: datetime, end: datetime) -> Stateme
     return Statement(code, start, end, sums, tuple(lines))
 
 
+def used_in(code: CreditCode, *, start: datetime, end: datetime) -> list[Line]:
+    """Return what was used of a code, from `start` on and before `end`."""
+    moved = _merged(_moved(code, start, end))
+    return [line for line in moved if line.kind is LineKind.REDEEMED]
+
+
 def month_of(day: date) -> tuple[datetime, datetime]:
     """Return when the month of a day begins and ends, in the site's time zone."""
     first = day.replace(day=1)

@@ -19,6 +19,7 @@ from .ledger import (
     SettledLine,
 )
 from .limits import ManagerLimits
+from .notices import CodeNotices
 from .packs import CreditPack, PackSale, TopUpChoice
 from .payments import TakenPayment
 from .place_mails import PlaceMail
@@ -41,6 +42,7 @@ __all__ = [
     "CodeJobEvent",
     "CodeJobPart",
     "CodeManager",
+    "CodeNotices",
     "CreditCode",
     "CreditGrant",
     "CreditPack",

@@ -1,23 +1,24 @@
-"""Managers are told by mail that credits expire soon, or that few are left."""
+"""What is due by the day: credits that expire, few that are left, access that ends."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from functools import partial
 from typing import Any
-from uuid import NAMESPACE_OID, uuid5
 
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ...conf import BALANCE_LOW, CREDITS_EXPIRE
+from ...credits.codes import noticing
 from ...credits.ledger.expiring import Expiring, expiring_of, expiring_of_managed
 from ...credits.ledger.low_balances import LowBalance, low_of, low_of_managed
 from ...credits.models import CreditCode
 from ...exceptions import DeliveryDropped
+from .access_notices import send_ended, send_ending
 from .contexts import Context
-from .mails import absolute, send_to_user
+from .mails import absolute, key_of, send_to_user
 
 
 def send_notices() -> int:
@@ -25,15 +26,17 @@ def send_notices() -> int:
 
     60, 30 and 7 days before the end, each once, however often this is run. What is
     given a longer life is told of anew before its new end. That few are left is told
-    once until credits are added.
+    once until credits are added. Learners hear of the end of their access.
     """
-    ending = sum(_send_expiring(each) for each in expiring_of_managed())
-    return ending + sum(_send_low(each) for each in low_of_managed())
+    expiring = sum(_send_expiring(each) for each in expiring_of_managed())
+    low = sum(_send_low(each) for each in low_of_managed())
+    return expiring + low + send_ending() + send_ended()
 
 
 def _send_low(low: LowBalance) -> int:
     context = partial(_low_context, low.code)
-    return _send(BALANCE_LOW, low.code, context, low.latest_grant)
+    # A threshold that was chosen is another question.
+    return _send(BALANCE_LOW, low.code, context, low.latest_grant, *low.chosen)
 
 
 def _send_expiring(expiring: Expiring) -> int:
@@ -44,20 +47,17 @@ def _send_expiring(expiring: Expiring) -> int:
 
 
 def _send(event: str, code: CreditCode, context: Context, *cause: object) -> int:
-    accepted = code.managers.filter(user__isnull=False).select_related("user")
+    if not noticing.is_wanted(code, event):
+        return 0
     return sum(
         send_to_user(
             event,
             manager.user,
             context,
-            key=_key(event, code.pk, *cause, manager.user_id),
+            key=key_of(event, code.pk, *cause, manager.user_id),
         )
-        for manager in accepted.order_by("pk")
+        for manager in noticing.managers_who_hear(code)
     )
-
-
-def _key(*parts: object) -> str:
-    return uuid5(NAMESPACE_OID, f"{parts}").hex
 
 
 def _context(code: CreditCode, ends_at: datetime) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
@@ -103,9 +104,6 @@ def send(delivery: Delivery) -> None:
         raise DeliveryDropped(_("The account is gone."))
 
 
-SENDER = outbox.Sender(send)
-
-
 @sensitive_variables()
 def send_now(event: str, address: str, context: dict[str, Any]) -> None:
     """Send an address a mail that has a secret in it: at once, and kept nowhere.
@@ -137,6 +135,12 @@ def is_sent(event: str, address: str | None) -> bool:
 
 def address_of(user: Any) -> str:
     return str(getattr(user, user.get_email_field_name(), "") or "")
+
+
+def key_of(*cause: object) -> str:
+    """Return the key of the one mail that tells of a cause: texts, numbers, moments."""
+    parts = [each.timestamp() if isinstance(each, datetime) else each for each in cause]
+    return uuid5(NAMESPACE_OID, f"{tuple(parts)}").hex
 
 
 def notice(event: str, *, name: str, address: str | None) -> str:

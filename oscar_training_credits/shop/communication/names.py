@@ -5,12 +5,18 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from ...conf import (
+    ACCESS_ENDED,
+    ACCESS_ENDS,
     ACCESS_GIVEN,
     BALANCE_LOW,
+    CODE_GIVEN,
+    CODE_ROTATED,
+    CODE_TOPPED_UP,
     CREDIT_STATEMENT,
     CREDITS_EXPIRE,
     CREDITS_GIVEN_BACK,
     CREDITS_REQUESTED,
+    CREDITS_USED,
     MANAGER_INVITED,
     ORDER_CANCELLED,
     PLACE_TAKEN_BACK,
@@ -30,6 +36,12 @@ NAMES = {
     REQUEST_DECLINED: _("Request declined"),
     CREDITS_EXPIRE: _("Credits expire soon"),
     BALANCE_LOW: _("Few credits left"),
+    CODE_GIVEN: _("Code to look after"),
+    CODE_TOPPED_UP: _("Credits added"),
+    CODE_ROTATED: _("New text of a code"),
+    CREDITS_USED: _("Credits used"),
+    ACCESS_ENDS: _("Access ends soon"),
+    ACCESS_ENDED: _("Access has ended"),
 }
 
 

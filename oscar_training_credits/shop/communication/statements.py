@@ -10,7 +10,7 @@ from typing import Any
 from django.urls import reverse
 
 from ...conf import CREDIT_STATEMENT
-from ...credits.codes import history
+from ...credits.codes import history, noticing
 from ...credits.isolation import own_transaction
 from ...credits.ledger.statements import Statement, month_of, statement_of
 from ...credits.models import CodeChange, CodeManager, CreditCode
@@ -46,9 +46,10 @@ def send_statement(code: CreditCode, first: date) -> bool:
         return False
     if _statement(code, first).is_empty:
         return False
+    if not noticing.is_wanted(code, CREDIT_STATEMENT):
+        return False
     history.keep(code, STATEMENT, record, details=[("month", "", month)])
-    accepted = code.managers.filter(user__isnull=False).select_related("user")
-    for manager in accepted.order_by("pk"):
+    for manager in noticing.managers_who_hear(code):
         send_to_user(
             CREDIT_STATEMENT,
             manager.user,

@@ -791,6 +791,7 @@ VIEWS = {
     "bulk": ("change_creditcode", BULK),
     "extend-several": ("change_creditcode", SEVERAL),
     "edit": ("change_creditcode", "edit"),
+    "notices": ("change_creditcode", "notices"),
     "extend": ("change_creditcode", "extend"),
     "disable": ("change_creditcode", "disable"),
     "enable": ("change_creditcode", "enable"),
@@ -906,7 +907,8 @@ def test_buttons_are_shown_to_those_who_may(role, code):
     allowed = {name for name, (permission, _url) in VIEWS.items() if permission == role}
     shown = {action.name for action in actions}
     assert shown == allowed & {
-        *("edit", "top-up", "adjust", "cut", "extend", "disable", "rotate", "close")
+        *("edit", "top-up", "adjust", "cut", "extend", "disable", "rotate", "close"),
+        "notices",
     }
     listed = client.get(LIST)
     assert ("Issue a code" in text_of(listed)) == (role == "add_creditcode")

@@ -24,7 +24,7 @@ from django.views.generic import FormView, View
 
 from ....converters import number_in
 from ....credits import wording
-from ....credits.codes import issuing, new_text
+from ....credits.codes import issuing, new_text, noticing
 from ....credits.ledger import adjusting, cutting, extending
 from ....credits.ledger.extending import Extension, ExtensionObstacle
 from ....credits.models import CreditCode
@@ -38,6 +38,7 @@ from ....exceptions import (
     WiderThanParent,
 )
 from ...communication import invitations
+from ...communication.choices import NoticesForm
 from ...order import purging
 from .base import LIST, CodesMixin, used_before
 from .forms import (
@@ -311,6 +312,25 @@ def add_wider(form: Any, wider: WiderThanParent) -> None:
     form.add_error(field if field in form.fields else None, text)
 
 
+class NoticesView(ChangeCodeView):
+    name = "notices"
+    menu = gettext_lazy("Notices…")
+    permission = "change_creditcode"
+    form_class = NoticesForm
+    heading = gettext_lazy("Notices to the managers")
+    button = gettext_lazy("Set the notices")
+    done = gettext_lazy("The notices are set.")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "code": self.code}
+
+    def consequences(self) -> list[str]:
+        return [_("They go to all managers of the code by mail.")]
+
+    def act(self, form: NoticesForm) -> None:
+        noticing.choose(self.code, form.choices, by=self.request.user)
+
+
 class ExtendView(ChangeCodeView):
     name = "extend"
     menu = gettext_lazy("Extend…")
@@ -535,6 +555,7 @@ ACTIONS: dict[str, type[ChangeCodeView]] = {
         CutView,
         TakeBackView,
         ExtendView,
+        NoticesView,
         EnableView,
         DisableView,
         RotateView,

@@ -412,6 +412,7 @@ def _name_of_field(name: str) -> str:
         "mailed_to": _("to"),
         "month": _("for"),
         "managers": _("managers"),
+        "notices": _("notices"),
         "child": _("child code"),
         "parent": _("parent"),
     }
