@@ -106,7 +106,8 @@ def test_the_default_of_a_setting_is_documented(name, settings):
 
     text = section(reference("settings"), PREFIX + name)
 
-    if default is None or isinstance(default, int):
+    is_list = isinstance(default, list) and all(isinstance(x, int) for x in default)
+    if default is None or isinstance(default, int) or (default and is_list):
         assert f"Default: `{default}`" in text
         return
     for value in [default] if isinstance(default, str) else default:
