@@ -24,6 +24,7 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),  # Oscar's layout asks for it
     # Training credits
     path("training/", include("oscar_training_credits.urls")),
+    path("api/training/", include("oscar_training_credits.backoffice.urls")),
     # Oscar not at "/": its home page and words such as search would hide Wagtail's
     path("shop/", RedirectView.as_view(pattern_name="catalogue:index")),
     path("shop/", include(apps.get_app_config("oscar").urls[0])),

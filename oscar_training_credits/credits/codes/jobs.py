@@ -7,13 +7,10 @@ whoever goes on begins where the last one stopped.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import inspect
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -34,7 +31,7 @@ from ..isolation import own_transaction
 from ..locking import for_update
 from ..models import CodeJob, CodeJobEvent, CreditCode
 from ..terms import Paid
-from . import importing, workers
+from . import deriving, importing, workers
 from .issuing import CHUNK, Batch
 
 if TYPE_CHECKING:
@@ -265,12 +262,6 @@ def _terms_of(job: CodeJob) -> dict[str, Any]:
 # The texts
 
 
-def can_derive() -> bool:
-    """Tell whether the site's generator makes the same texts of the same bytes."""
-    generate = settings.load("CODE_GENERATOR")
-    return "random" in inspect.signature(generate).parameters
-
-
 def texts_end_at(job: CodeJob) -> datetime | None:
     """Return when the texts of a job can be fetched no more; None if they can't now."""
     if not job.salt or job.finished_at is None:
@@ -323,22 +314,7 @@ def forget_what_is_over() -> None:
 def _texts(job: CodeJob, start: int, stop: int) -> Iterator[str]:
     key = _key_of(job)
     secret = salted_hmac(SALT, job.salt, secret=key, algorithm="sha256").digest()
-    generate = settings.load("CODE_GENERATOR")
-    for number in range(start, stop):
-        yield generate(random=_random(secret, number))
-
-
-def _random(secret: bytes, number: int) -> Callable[[int], bytes]:
-    """Return a source of bytes that nobody can tell without the secret."""
-    seed = hmac.digest(secret, str(number).encode(), "sha256")
-    place = 0
-
-    def read(count: int) -> bytes:
-        nonlocal place
-        begin, place = place, place + count
-        return hashlib.shake_256(seed).digest(place)[begin:]
-
-    return read
+    yield from deriving.derived_texts(secret, range(start, stop))
 
 
 @sensitive_variables("key")

@@ -1,4 +1,5 @@
 from .access import Access, AccessChange, DueAccess, Place
+from .api import ApiCall, ApiToken, Scope
 from .codes import (
     AppliedCode,
     CodeChange,
@@ -36,6 +37,8 @@ from .training import (
 __all__ = [
     "Access",
     "AccessChange",
+    "ApiCall",
+    "ApiToken",
     "AppliedCode",
     "CodeChange",
     "CodeJob",
@@ -64,6 +67,7 @@ __all__ = [
     "Refund",
     "RefundLine",
     "Reinstatement",
+    "Scope",
     "SettledLine",
     "TakenPayment",
     "TermsChange",

@@ -23,6 +23,7 @@ from ....converters import number_in
 from ....credits import email_domain, wording
 from ....credits.codes import (
     code_text,
+    deriving,
     finding,
     issuing,
     jobs,
@@ -486,7 +487,7 @@ class ManyCodesForm(FirstCreditsForm):
     )
 
     def clean(self) -> Any:
-        if not jobs.can_derive():
+        if not deriving.can_derive():
             text = _(
                 "This site makes the texts of codes in a way of its own, which can't"
                 " be repeated for a file. Ask its developer."

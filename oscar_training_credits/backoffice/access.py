@@ -1,0 +1,202 @@
+"""Access to training in the API: listed, given, extended and ended."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar
+
+from django.db.models import Q, QuerySet
+from django.http import Http404
+from django.utils.functional import cached_property
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.response import Response
+
+from ..credits.access import granting
+from ..credits.access.granting import LONGEST_REASON
+from ..credits.api_calls import Call
+from ..credits.models import Access, Scope, TrainingProduct
+from ..shop.dashboard.access.views import own_access
+from ..shop.dashboard.partners import own_trainings
+from .base import ApiView, Moment, RowSerializer, Text
+from .people import LearnerField, PersonField
+from .schema import describe
+
+
+class AccessSerializer(RowSerializer):
+    """A learner may use a training product's content from a moment until another."""
+
+    learner = PersonField()
+    title = serializers.CharField(source="training.product.get_title")
+    product = serializers.IntegerField(source="training.product_id")
+    order_number = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Access
+        fields: ClassVar[list[str]] = [
+            *("id", "learner", "training", "product", "title", "starts_at"),
+            *("ends_at", "order_number"),
+        ]
+        read_only_fields = fields
+
+    def get_order_number(self, access: Access) -> str | None:
+        """The order that it was bought with; null for access that staff gave."""
+        bought = access.order_line or (access.place and access.place.order_line)
+        return bought.order.number if bought else None
+
+
+class AccessFilters(serializers.Serializer):
+    """Which access is listed."""
+
+    learner = LearnerField(required=False, help_text="An e-mail address.")
+    training = serializers.IntegerField(required=False, min_value=1, max_value=10**18)
+    order_number = Text(required=False, max_length=128)
+
+    def of(self, rows: QuerySet[Access]) -> QuerySet[Access]:
+        asked = self.validated_data
+        if "learner" in asked:
+            rows = rows.filter(learner=asked["learner"].pk)
+        if "training" in asked:
+            rows = rows.filter(training=asked["training"])
+        if number := asked.get("order_number"):
+            bought = Q(order_line__order__number=number)
+            rows = rows.filter(bought | Q(place__order_line__order__number=number))
+        return rows
+
+
+class ReasonField(Text):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=LONGEST_REASON, **options)
+
+
+@extend_schema_field(serializers.IntegerField(min_value=1))
+class TrainingField(serializers.PrimaryKeyRelatedField):
+    """A training product, by its number."""
+
+    def get_queryset(self) -> QuerySet[TrainingProduct]:
+        return own_trainings(self.context["view"].request.user)
+
+
+class NewAccessSerializer(serializers.Serializer):
+    """Access that is to be given without an order."""
+
+    learner = LearnerField()
+    training = TrainingField()
+    until = Moment(
+        required=False,
+        allow_null=True,
+        help_text="Left out, it lasts as long as one bought now.",
+    )
+    reason = ReasonField()
+
+
+class ExtensionSerializer(serializers.Serializer):
+    """A later end; null for none at all."""
+
+    until = Moment(allow_null=True)
+    reason = ReasonField()
+
+
+class EndSerializer(serializers.Serializer):
+    """Why access ends now."""
+
+    reason = ReasonField()
+
+
+class AccessListView(ApiView):
+    """Access, listed and given."""
+
+    is_list = True
+    needs: ClassVar[dict[str, Any]] = {
+        "GET": (Scope.ACCESS_READ, "view_access"),
+        "POST": (Scope.ACCESS_WRITE, "add_access"),
+    }
+
+    @describe(
+        operation_id="list_access",
+        parameters=[AccessFilters],
+        responses={200: AccessSerializer(many=True)},
+    )
+    def get(self, request: Any) -> Response:
+        rows = self.asked(AccessFilters).of(own_access(request.user))
+        return self.page_of(rows, AccessSerializer)
+
+    @describe(
+        operation_id="give_access",
+        request=NewAccessSerializer,
+        responses={201: AccessSerializer},
+    )
+    def post(self, request: Any) -> Response:
+        asked = self.read(NewAccessSerializer)
+        give = partial(granting.give_access, asked.pop("learner"))
+
+        def give_once(call: Call) -> Any:
+            key = call.idempotency_key
+            given = give(
+                asked.pop("training"), by=request.user, idempotency_key=key, **asked
+            )
+            return AccessSerializer(given).data
+
+        return self.once(give_once, answered=status.HTTP_201_CREATED)
+
+
+class OneAccessView(ApiView):
+    """Something about one access."""
+
+    needs: ClassVar[dict[str, Any]] = {
+        "GET": (Scope.ACCESS_READ, "view_access"),
+        "POST": (Scope.ACCESS_WRITE, "change_access"),
+    }
+
+    @cached_property
+    def access(self) -> Access:
+        rows = own_access(self.request.user)
+        if not (access := rows.filter(pk=self.kwargs["pk"]).first()):
+            raise Http404
+        return access
+
+
+class AccessView(OneAccessView):
+    """One access."""
+
+    http_method_names: ClassVar[list[str]] = ["get", "head", "options"]
+
+    @describe(operation_id="get_access", responses={200: AccessSerializer})
+    def get(self, request: Any, pk: int) -> Response:
+        return Response(AccessSerializer(self.access).data)
+
+
+class ExtendAccessView(OneAccessView):
+    """Access that ends later."""
+
+    @describe(
+        operation_id="extend_access",
+        request=ExtensionSerializer,
+        responses={200: AccessSerializer},
+    )
+    def post(self, request: Any, pk: int) -> Response:
+        asked, access = self.read(ExtensionSerializer), self.access
+
+        def extend(call: Call) -> Any:
+            extended = granting.extend_access(access, by=request.user, **asked)
+            return AccessSerializer(extended).data
+
+        return self.once(extend)
+
+
+class EndAccessView(OneAccessView):
+    """Access that ends now."""
+
+    @describe(
+        operation_id="end_access",
+        request=EndSerializer,
+        responses={200: AccessSerializer},
+    )
+    def post(self, request: Any, pk: int) -> Response:
+        asked, access = self.read(EndSerializer), self.access
+
+        def end(call: Call) -> Any:
+            ended = granting.end_access(access, by=request.user, **asked)
+            return AccessSerializer(ended).data
+
+        return self.once(end)

@@ -1,0 +1,159 @@
+"""How the API describes itself, in OpenAPI 3.1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from threading import Lock
+from typing import Any, ClassVar, TypeVar
+
+from django.urls import reverse
+from django.utils import translation
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2
+from drf_spectacular.settings import patched_settings
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from .. import __version__
+from ..mixins import Extension
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SETTINGS = {
+    "TITLE": "Training credits",
+    "VERSION": __version__,
+    "OAS_VERSION": "3.1.0",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": True,
+    "SCHEMA_PATH_PREFIX": "/",
+    "ENUM_NAME_OVERRIDES": {},
+    "POSTPROCESSING_HOOKS": [],
+    "PREPROCESSING_HOOKS": [],
+    "APPEND_COMPONENTS": {},
+    "SECURITY": [],
+}
+"""What the description does not take from the site's own settings."""
+
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    required=True,
+    description=(
+        "What the caller makes up for this one change, such as a UUID. The same again"
+        " gets the first answer."
+    ),
+)
+ALWAYS = (401, 403, 406)
+OF_BODIES = (400, 415)
+OF_CHANGES = (409, 422, 503)
+
+_lock = Lock()
+
+
+class PointedErrorSerializer(serializers.Serializer):
+    """What is wrong in one place of what was sent."""
+
+    pointer = serializers.CharField(help_text="A JSON pointer to the place.")
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer):
+    """Problem details, as in RFC 9457."""
+
+    type = serializers.URLField(help_text="It leads to a description.")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField(required=False)
+    errors = PointedErrorSerializer(many=True, required=False)
+
+
+class SharedMixin(Extension):
+    """Adds what each view of the API has: problems, and the key of a change."""
+
+    view: Any
+    method: str
+
+    def get_override_parameters(self) -> list[Any]:
+        own = list(super().get_override_parameters())
+        return [*own, KEY] if self._changes() else own
+
+    def get_response_serializers(self) -> Any:
+        answers = super().get_response_serializers()
+        statuses = [*ALWAYS, *self.view.problems]
+        if self.method in ("POST", "PATCH"):
+            statuses += [*OF_BODIES, *OF_CHANGES]
+        elif self._is_filtered():
+            statuses.append(400)
+        if "{" in self.path:
+            statuses.append(404)
+        problem = OpenApiResponse(ProblemSerializer)
+        media = "application/problem+json"
+        return {
+            **{str(status): answer for status, answer in answers.items()},
+            **{(str(status), media): problem for status in sorted(set(statuses))},
+        }
+
+    def get_tags(self) -> list[str]:
+        return [self.path.strip("/").split("/")[0]]
+
+    def _changes(self) -> bool:
+        return self.method == "POST" and self.view.is_done_once
+
+    def _is_filtered(self) -> bool:
+        return bool(super().get_override_parameters()) or self.view.is_list
+
+
+def describe(**options: Any) -> Callable[[F], F]:
+    """Describe a method of a view, as `extend_schema` does.
+
+    That one builds upon whatever class the site has set for its own schema.
+    """
+
+    def decorate(method: Any) -> Any:
+        method.kwargs = {"schema": AutoSchema}
+        described: Any = extend_schema(**options)(method)
+        bases = (SharedMixin, described.kwargs["schema"])
+        described.kwargs["schema"] = type("ApiSchema", bases, {})
+        return described
+
+    return decorate
+
+
+class SchemaView(APIView):
+    """The description of the API, for everybody: it says nothing about the shop."""
+
+    authentication_classes: ClassVar[list[Any]] = []
+    permission_classes: ClassVar[list[Any]] = []
+    renderer_classes: ClassVar[list[Any]] = [OpenApiJsonRenderer, OpenApiJsonRenderer2]
+    throttle_classes: ClassVar[list[Any]] = []
+    versioning_class = None
+    schema = None
+
+    def get(self, request: Any) -> Response:
+        own = reverse("training_credits_api:schema")
+        url = request.build_absolute_uri(own).rsplit("/", 2)[0]
+        return Response({**description(), "servers": [{"url": url}]})
+
+
+@cache
+def _described() -> dict[str, Any]:
+    urls: Any = import_module("oscar_training_credits.backoffice.urls")
+    make: Any = SchemaGenerator
+    generator = make(patterns=urls.urlpatterns)
+    with patched_settings(SETTINGS), translation.override("en"):
+        schema: dict[str, Any] = generator.get_schema(request=None, public=True)
+    return schema
+
+
+def description() -> dict[str, Any]:
+    """Return the API's description, without the address of the server."""
+    # drf-spectacular keeps the settings in one place for all threads.
+    with _lock:
+        return _described()
