@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from ..credits.models import LedgerEntry, Scope
+from ..credits.models import LedgerEntry, Redemption, Refund, Scope
 from .base import ApiView, Moment, NewestFirst, RowSerializer, Text
-from .people import PersonField
+from .people import PersonField, person
 from .schema import describe
 
 MOST_ROWS = 10**18
@@ -20,11 +21,9 @@ class EntrySerializer(RowSerializer):
     """One movement on one grant. It never changes."""
 
     code = serializers.IntegerField(source="grant.code_id")
-    order_number = serializers.CharField(
-        source="redemption.order_number", allow_null=True, default=None
-    )
-    learner = PersonField(source="redemption.learner", default=None)
-    by = PersonField(source="change.changed_by", default=None)
+    order_number = serializers.SerializerMethodField()
+    learner = serializers.SerializerMethodField()
+    by = serializers.SerializerMethodField()
     reason = serializers.CharField(
         source="change.reason", allow_null=True, default=None
     )
@@ -41,6 +40,27 @@ class EntrySerializer(RowSerializer):
             "balance": {"help_text": "What the grant had left after it."}
         }
 
+    def get_order_number(self, entry: LedgerEntry) -> str | None:
+        """The order that it is about, if it is about one."""
+        redemption = redemption_of(entry)
+        return redemption.order_number if redemption else None
+
+    @extend_schema_field(PersonField)
+    def get_learner(self, entry: LedgerEntry) -> Any:
+        redemption = redemption_of(entry)
+        return person(redemption.learner if redemption else None)
+
+    @extend_schema_field(PersonField)
+    def get_by(self, entry: LedgerEntry) -> Any:
+        change, refund = entry.change, entry.refund
+        user = change.changed_by if change else refund.created_by if refund else None
+        return person(user)
+
+
+def redemption_of(entry: LedgerEntry) -> Redemption | None:
+    """Return what an entry took credits for, or gave them back from."""
+    return entry.refund.redemption if entry.refund else entry.redemption
+
 
 class EntryFilters(serializers.Serializer):
     """Which entries are listed, and in which order."""
@@ -55,17 +75,30 @@ class EntryFilters(serializers.Serializer):
     def entries(self) -> QuerySet[LedgerEntry]:
         columns = {
             "code": "grant__code",
-            "order_number": "redemption__order_number",
             "kind": "kind",
             "since": "created_at__gte",
             "until": "created_at__lt",
         }
         asked = self.validated_data
         found = {columns[name]: asked[name] for name in columns if name in asked}
-        rows = LedgerEntry.objects.select_related(
-            "grant", "redemption__learner", "change__changed_by"
+        rows = LedgerEntry.objects.filter(**found).select_related(
+            "grant",
+            "redemption__learner",
+            "refund__redemption__learner",
+            "refund__created_by",
+            "change__changed_by",
         )
-        return rows.filter(**found)
+        if "order_number" in asked:
+            return rows.filter(_of_order(asked["order_number"]))
+        return rows
+
+
+def _of_order(number: str) -> Q:
+    # Read ahead: a condition on two joined tables would read all entries.
+    redemptions = Redemption.objects.filter(order_number=number)
+    keys = list(redemptions.values_list("pk", flat=True))
+    refunds = Refund.objects.filter(redemption__in=keys).values_list("pk", flat=True)
+    return Q(redemption__in=keys) | Q(refund__in=list(refunds))
 
 
 class OldestFirst(NewestFirst):

@@ -43,7 +43,15 @@ class PersonField(serializers.ReadOnlyField):
     """Who somebody is; null for nobody, or where the account is gone."""
 
     def to_representation(self, value: Any) -> dict[str, Any]:
-        return {"id": value.pk, "name": name_of(value), "email": address_of(value)}
+        shown: dict[str, Any] = person(value)
+        return shown
+
+
+def person(user: Any) -> Any:
+    """Return what is shown of somebody; None for nobody."""
+    if user is None:
+        return None
+    return {"id": user.pk, "name": name_of(user), "email": address_of(user)}
 
 
 def address_of(user: Any) -> str:

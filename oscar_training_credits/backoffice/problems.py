@@ -23,6 +23,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from .. import exceptions as ours
+from ..credits.ledger.refunding import RefundRefusal
 from ..credits.patience import nothing_taken, undo_request
 
 logger = logging.getLogger("training_credits")
@@ -79,6 +80,8 @@ class Problem:
     errors: list[dict[str, str]] = field(default_factory=list)
     """Where in the body or the query it is, and what."""
     headers: dict[str, str] = field(default_factory=dict)
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+    """Why credits of lines of an order are not given back."""
 
     def response(self, request: Any) -> Response:
         kind = KINDS[self.kind]
@@ -92,6 +95,8 @@ class Problem:
             body["detail"] = self.detail
         if self.errors:
             body["errors"] = self.errors
+        if self.refusals:
+            body["refusals"] = self.refusals
         return Response(
             body, kind.status, headers=self.headers, content_type=CONTENT_TYPE
         )
@@ -186,7 +191,17 @@ def _of_service(error: Exception) -> Problem | None:
             return Problem("not-approved", str(error))
         case ours.NotAsked():
             return Problem("not-asked", str(error))
+        case ours.RefundRefused(refusals=refusals):
+            return Problem("refund", refusals=[_kept(each) for each in refusals])
     return None
+
+
+def _kept(refusal: RefundRefusal) -> dict[str, Any]:
+    return {
+        "line": refusal.order_line_id,
+        "reason": refusal.obstacle.value,
+        "left": refusal.left,
+    }
 
 
 def _errors_in(detail: Any, pointer: str = "#") -> Iterator[dict[str, str]]:

@@ -64,6 +64,14 @@ class PointedErrorSerializer(serializers.Serializer):
     detail = serializers.CharField()
 
 
+class RefusedLineSerializer(serializers.Serializer):
+    """Why credits of a line of an order are not given back."""
+
+    line = serializers.IntegerField()
+    reason = serializers.CharField()
+    left = serializers.IntegerField(help_text="How many units could be given back.")
+
+
 class ProblemSerializer(serializers.Serializer):
     """Problem details, as in RFC 9457."""
 
@@ -72,6 +80,7 @@ class ProblemSerializer(serializers.Serializer):
     status = serializers.IntegerField()
     detail = serializers.CharField(required=False)
     errors = PointedErrorSerializer(many=True, required=False)
+    refusals = RefusedLineSerializer(many=True, required=False)
 
 
 class SharedMixin(Extension):

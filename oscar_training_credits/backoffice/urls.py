@@ -56,5 +56,5 @@ urlpatterns = [
     path("requests/<training_row:pk>/approve/", ApproveView.as_view(), name="approve"),
     path("requests/<training_row:pk>/decline/", DeclineView.as_view(), name="decline"),
     # Else the site answers with a page.
-    re_path(r"^(?s:.)*$", NothingView.as_view()),
+    re_path(r"^[\s\S]*$", NothingView.as_view()),
 ]
