@@ -73,5 +73,10 @@ TRAINING = {
             "url_name": "training_credits:delivery-list",
             "access_fn": may_open,
         },
+        {
+            "label": _("API tokens"),
+            "url_name": "training_credits:api-token-list",
+            "access_fn": may_open,
+        },
     ],
 }

@@ -15,6 +15,7 @@ from .shop.customer import (
     views,
 )
 from .shop.dashboard.access import views as access_views
+from .shop.dashboard.api_tokens import views as api_token_views
 from .shop.dashboard.codes import changes as code_changes
 from .shop.dashboard.codes import explaining as code_explaining
 from .shop.dashboard.codes import handing_out as code_handing_out
@@ -307,5 +308,25 @@ urlpatterns = [
         "dashboard/deliveries/try-again/",
         deliveries_views.TryAgainView.as_view(),
         name="delivery-try-again",
+    ),
+    path(
+        "dashboard/api-tokens/",
+        api_token_views.TokenListView.as_view(),
+        name="api-token-list",
+    ),
+    path(
+        "dashboard/api-tokens/new/",
+        api_token_views.CreateTokenView.as_view(),
+        name="api-token-create",
+    ),
+    path(
+        "dashboard/api-tokens/<training_row:pk>/",
+        api_token_views.TokenView.as_view(),
+        name="api-token",
+    ),
+    path(
+        "dashboard/api-tokens/<training_row:pk>/revoke/",
+        api_token_views.RevokeTokenView.as_view(),
+        name="api-token-revoke",
     ),
 ]

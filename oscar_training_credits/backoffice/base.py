@@ -8,6 +8,7 @@ from datetime import timezone
 from typing import Any, ClassVar
 
 from django.db import models
+from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import ISO_8601, serializers, status
 from rest_framework.pagination import CursorPagination
@@ -98,6 +99,7 @@ class ApiView(APIView):
     def get_exception_handler(self) -> Any:
         return problems.handle
 
+    @sensitive_variables()
     def read(self, serializer_class: Any, **options: Any) -> dict[str, Any]:
         """Return what was sent in the body, checked."""
         serializer = serializer_class(
@@ -124,6 +126,7 @@ class ApiView(APIView):
         response: Response = paginator.get_paginated_response(serializer.data)
         return response
 
+    @sensitive_variables()
     def once(
         self,
         act: Callable[[Call], Any],
@@ -145,6 +148,7 @@ class ApiView(APIView):
         body = complete(call.row.body, call)
         return Response(body, call.row.status)
 
+    @sensitive_variables()
     def _key(self) -> str:
         # The draft writes it as a structured field: in quotes, which many leave out.
         key = self.request.headers.get(KEY_HEADER, "").strip().strip('"')
@@ -155,12 +159,14 @@ class ApiView(APIView):
             raise serializers.ValidationError(text)
         return key
 
+    @sensitive_variables()
     def _asked_for(self) -> bytes:
         # What means the same, such as other spaces, is the same request.
         body = json.dumps(self.request.data, sort_keys=True)
         return f"{self.request.method} {self.request.path}\n{body}".encode()
 
 
+@sensitive_variables()
 def _done(act: Callable[[Call], Any], call: Call) -> Any:
     try:
         return act(call)

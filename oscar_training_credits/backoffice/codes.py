@@ -405,6 +405,7 @@ def _derived(call: Call) -> Iterator[str]:
 class CodesView(NewTextMixin, ApiView):
     """Codes, listed and issued."""
 
+    takes_code = True
     is_list = True
     needs: ClassVar[dict[str, Any]] = {
         "GET": (Scope.CODES_READ, VIEW),
@@ -510,6 +511,7 @@ class CodeView(OneCodeView):
 class RotateCodeView(NewTextMixin, OneCodeView):
     """A new text for a code that was lost or has leaked."""
 
+    takes_code = True
     needs: ClassVar[dict[str, Any]] = {"POST": (Scope.CODES_WRITE, "rotate_creditcode")}
 
     @describe(
@@ -623,6 +625,7 @@ class CheckCodeView(ApiView):
     the token learns no more than a learner would.
     """
 
+    takes_code = True
     is_done_once = False
     problems = (429,)
     needs: ClassVar[dict[str, Any]] = {"POST": (Scope.CODES_CHECK, VIEW)}

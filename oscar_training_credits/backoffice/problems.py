@@ -85,7 +85,7 @@ class Problem:
 
     def response(self, request: Any) -> Response:
         kind = KINDS[self.kind]
-        page = reverse("training_credits_api:problem", args=[kind.name])
+        page = reverse("training_credits_backoffice:problem", args=[kind.name])
         body: dict[str, Any] = {
             "type": request.build_absolute_uri(page),
             "title": str(kind.title),

@@ -146,7 +146,7 @@ class SchemaView(APIView):
     schema = None
 
     def get(self, request: Any) -> Response:
-        own = reverse("training_credits_api:schema")
+        own = reverse("training_credits_backoffice:schema")
         url = request.build_absolute_uri(own).rsplit("/", 2)[0]
         return Response({**description(), "servers": [{"url": url}]})
 

@@ -22,7 +22,7 @@ from .problem_page import NothingView, ProblemView
 from .requests import ApproveView, DeclineView, RequestsView, RequestView
 from .schema import SchemaView
 
-app_name = "training_credits_api"
+app_name = "training_credits_backoffice"
 
 urlpatterns = [
     path("schema/", SchemaView.as_view(), name="schema"),

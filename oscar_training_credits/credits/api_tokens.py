@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -40,25 +42,43 @@ def issue_token(
     name: str,
     scopes: Iterable[str],
     expires_at: datetime | None = None,
+    text: str | None = None,
 ) -> IssuedToken:
     """Make a token that acts as `user`, within these scopes.
 
+    `text` is what `new_text` returned before, by which a second click is known: it is
+    made once, and returned again.
+
     Raises:
-        ValueError: there is no scope, or one that is unknown.
+        ValueError: there is no scope, or one that is unknown, or `text` is none that
+            `new_text` returns, or somebody else's.
     """
     wanted = list(dict.fromkeys(scopes))
     if not wanted or not set(wanted) <= set(Scope.values):
         raise ValueError("A token has one of the known scopes at least.")
-    text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
-    token = ApiToken.objects.create(
-        user_id=user.pk,
-        name=name,
-        scopes=wanted,
-        expires_at=expires_at,
-        digest=_digest(text),
-        last_four=text[-GROUP:],
-    )
+    text = text or new_text()
+    if not re.fullmatch(rf"{PREFIX}[\w-]{{43}}", text, re.ASCII):
+        raise ValueError("The text of a token is made by `new_text`.")
+    try:
+        with transaction.atomic():
+            token = ApiToken.objects.create(
+                user_id=user.pk,
+                name=name,
+                scopes=wanted,
+                expires_at=expires_at,
+                digest=_digest(text),
+                last_four=text[-GROUP:],
+            )
+    except IntegrityError:
+        token = ApiToken.objects.get(digest=_digest(text))
+        if token.user_id != user.pk:
+            raise ValueError("There is a token with this text.") from None
     return IssuedToken(token, text)
+
+
+def new_text() -> str:
+    """Return the text of a token that is to be made: 256 random bits."""
+    return PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
 
 
 @sensitive_variables("text")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core import mail
+from django.core.signals import got_request_exception
 from django.utils import timezone
+from django.views.debug import ExceptionReporter
 from oscar.core.loading import get_model
 
-from oscar_training_credits.credits.codes import code_text
+from oscar_training_credits.credits import api_calls
+from oscar_training_credits.credits.codes import checking, code_text
 from oscar_training_credits.credits.models import (
     CodeChange,
     CreditCode,
@@ -108,6 +113,20 @@ def test_the_text_is_not_shown_again_once_the_code_has_another(crm):
     again = crm.send("/codes/", key="one", label="ACME", credits=5)
 
     assert again.json()["text"] is None
+
+
+def test_a_generator_that_cannot_repeat_itself_shows_its_text_once(crm, settings):
+    settings.TRAINING_CREDITS_CODE_GENERATOR = f"{__name__}.some_text"
+
+    first = crm.send("/codes/", key="one", label="ACME", credits=5)
+    again = crm.send("/codes/", key="one", label="ACME", credits=5)
+
+    assert code_text.find(first.json()["text"])
+    assert again.json() == {**first.json(), "text": None}
+
+
+def some_text() -> str:
+    return f"OWN-{uuid4()}"
 
 
 def test_a_key_of_another_request_is_refused(crm):
@@ -364,3 +383,35 @@ def test_managers_that_are_named_are_invited(crm, django_capture_on_commit_callb
             )
 
     assert [each.to for each in mail.outbox] == [["max@acme.example"]]
+
+
+@pytest.mark.parametrize("path", ["/codes/", "/codes/check/", "/codes/{pk}/rotate/"])
+def test_no_error_report_has_the_text_or_the_token(crm, path, monkeypatch):
+    """Whatever fails in the middle, what is reported has neither."""
+    code = make_code()
+    reports = []
+
+    def fail(*args: Any, **options: Any) -> None:
+        raise RuntimeError("broken")
+
+    def report(request: Any, **options: Any) -> None:
+        reporter = ExceptionReporter(request, *sys.exc_info())
+        reports.extend([reporter.get_traceback_text(), reporter.get_traceback_html()])
+
+    def receive(sender: Any, request: Any, **options: Any) -> None:
+        report(request)
+
+    got_request_exception.connect(receive)
+    monkeypatch.setattr(api_calls, "begin", fail)
+    monkeypatch.setattr(checking, "check_code", fail)
+    crm.client.raise_request_exception = False
+
+    text = "ACME-SECRET-2026"
+    body = {"label": "ACME", "credits": 5} if path == "/codes/" else {}
+    answer = crm.send(path.format(pk=code.pk), key="key-of-crm", text=text, **body)
+
+    assert answer.status_code == 500
+    assert len(reports) == 2
+    for said in reports:
+        assert text not in said
+        assert crm.issued.text not in said

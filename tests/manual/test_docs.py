@@ -14,11 +14,14 @@ from django.core.management.base import DjangoHelpFormatter
 from django.dispatch import Signal
 
 from oscar_training_credits import api, signals
+from oscar_training_credits.backoffice.problems import KINDS
+from oscar_training_credits.backoffice.schema import description
 from oscar_training_credits.conf import PREFIX, Settings
 from oscar_training_credits.credits import terms as terms_of_training
 from oscar_training_credits.credits.codes import history, issuing
 from oscar_training_credits.credits.codes.refusals import Reason
 from oscar_training_credits.credits.ledger import cutting
+from oscar_training_credits.credits.models import Scope
 from oscar_training_credits.rest import loading as rest
 from oscar_training_credits.shop.loading import MIXINS
 from oscar_training_credits.templatetags.training_credits import register
@@ -242,6 +245,31 @@ def test_every_argument_of_the_api_is_documented():
     text = reference("api")
 
     assert sorted(name for name in names if not re.search(rf"\b{name}\b", text)) == []
+
+
+def test_every_call_of_the_api_for_back_offices_is_documented_and_no_other():
+    described = {
+        f"{method.upper()} {path[1:]}"
+        for path, methods in description()["paths"].items()
+        for method in methods
+    }
+
+    text = (DOCS / "back-offices.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `([A-Z]+ \S+)` \|", text, re.MULTILINE)
+
+    assert sorted(documented) == sorted({*described, "GET schema/"})
+
+
+def test_every_scope_and_problem_is_documented_and_no_other():
+    scopes = [(scope.value, str(scope.label)) for scope in Scope]
+    problems = [
+        (kind.name, str(kind.status), str(kind.title)) for kind in KINDS.values()
+    ]
+
+    text = (DOCS / "back-offices.md").read_text(encoding="utf-8")
+
+    assert re.findall(r"^\| `(\w+:\w+)` \| (.*) \|$", text, re.M) == scopes
+    assert re.findall(r"^\| `(\S+)` \| (\d+) \| (.*) \|$", text, re.M) == problems
 
 
 @pytest.mark.parametrize("document", ["docs/installation.md", "README.md"])

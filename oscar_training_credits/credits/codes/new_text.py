@@ -19,10 +19,13 @@ SECONDS = 300
 
 
 @sensitive_variables()
-def carry(request: Any, response: Any, code_id: int, text: str) -> None:
-    """Let the page that `response` leads to, in this session, show `text` once."""
+def carry(request: Any, response: Any, owner: int | str, text: str) -> None:
+    """Let the page that `response` leads to, in this session, show `text` once.
+
+    `owner` is the key of the code, or says what else it is the text of.
+    """
     half = secrets.token_bytes(len(text.encode()))
-    request.session[NAME] = [code_id, half.hex()]
+    request.session[NAME] = [owner, half.hex()]
     response.set_cookie(
         NAME,
         _combined(text.encode(), half).hex(),
@@ -35,10 +38,10 @@ def carry(request: Any, response: Any, code_id: int, text: str) -> None:
 
 
 @sensitive_variables()
-def take(request: Any, code_id: int) -> str:
-    """Return the text that is to be shown for this code, once; empty for none."""
-    owner, half = request.session.get(NAME, (None, ""))
-    if owner != code_id:
+def take(request: Any, owner: int | str) -> str:
+    """Return the text that is to be shown for its owner, once; empty for none."""
+    whose, half = request.session.get(NAME, (None, ""))
+    if whose != owner:
         return ""
     del request.session[NAME]
     try:

@@ -1,0 +1,1 @@
+"""Oscar's dashboard: tokens for programs that call the API."""
