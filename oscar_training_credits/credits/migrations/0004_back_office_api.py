@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("training_credits", "0002_entries_are_kept"),
+        ("training_credits", "0003_notices"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
