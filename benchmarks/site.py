@@ -38,6 +38,7 @@ from .serving import (  # noqa: E402
     Case,
     Spend,
     milliseconds,
+    once,
     serve,
     spends_a_second,
 )
@@ -155,11 +156,9 @@ def purchase() -> float:
     buyer = Buyer(make_course(make_product(), credits=1))
     buyer.box(CODE)
     page = buyer.page()
-    began = time.perf_counter()
-    buyer.confirm(page)
-    taken = time.perf_counter() - began
+    taken = once(lambda: buyer.confirm(page))
     buyer.order()
-    return taken * 1000
+    return taken
 
 
 def cases() -> dict[str, Case]:
