@@ -155,13 +155,15 @@ def test_looking_at_an_order_costs_no_query_more(counts, lines, basket):
 @pytest.mark.parametrize(
     ("basket", "lines", "more"),
     [
-        ("books with a code", 1, 0),
-        ("books with a code", 10, 0),
-        ("training with money", 1, 6),
-        ("training with money", 10, -12),
-        ("training with a code", 1, 13),
-        ("training with a code", 10, -5),
-        ("training with two codes", 10, -5),
+        ("books", 1, -7),
+        ("books", 10, -34),
+        ("books with a code", 1, -7),
+        ("books with a code", 10, -34),
+        ("training with money", 1, 2),
+        ("training with money", 10, -25),
+        ("training with a code", 1, 9),
+        ("training with a code", 10, -18),
+        ("training with two codes", 10, -18),
     ],
 )
 def test_placing_an_order_costs_no_more_than_it_did(counts, basket, lines, more):

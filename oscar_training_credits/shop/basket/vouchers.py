@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import prefetch_related_objects
-
 from .quotes import quote_of
 
 
 def read_vouchers(basket: Any) -> None:
-    """Read the vouchers in `basket`, anew; `add` and `remove` drop them again."""
-    getattr(basket, "_prefetched_objects_cache", {}).pop("vouchers", None)
-    prefetch_related_objects([basket], "vouchers")
+    """Let the vouchers in `basket` be read anew, once; `add` and `remove` drop them."""
+    read = vars(basket).setdefault("_prefetched_objects_cache", {})
+    read.pop("vouchers", None)
+    read["vouchers"] = basket.vouchers.all()
+
+
+def drop_read_vouchers(basket: Any) -> None:
+    """Let Oscar read the vouchers of an order under its lock, if there are any.
+
+    It counts their use on what it has read.
+    """
+    read = getattr(basket, "_prefetched_objects_cache", {})
+    if read.get("vouchers"):
+        del read["vouchers"]
 
 
 def idle_vouchers(basket: Any) -> list[Any]:

@@ -73,9 +73,10 @@ def read_with_line(line: Any) -> None:
 def read_with_stock(products: Iterable[Any]) -> None:
     """Read the training terms of products in the query that reads their stock records.
 
-    Oscar reads the stock records of each product that it prices, one by one. This
-    does it for Oscar, with a join, so that products that are no training cost no
-    query more. What is known already is not read again.
+    Oscar reads the stock records of each product that it prices, one by one, and
+    their partners when it is ordered. This does it for Oscar, with a join, so that
+    products that are no training cost no query more. What is known already is not
+    read again.
     """
     unknown = [each for each in products if not is_known(each)]
     unknown = [each for each in unknown if not has_read_stock(each)]
@@ -84,7 +85,8 @@ def read_with_stock(products: Iterable[Any]) -> None:
     StockRecord = get_model("partner", "StockRecord")
     read = StockRecord.objects.filter(product__in=unknown)
     by_product: dict[int, list[Any]] = defaultdict(list)
-    for record in read.select_related("product__training", "product__credit_pack"):
+    joined = ("product__training", "product__credit_pack", "partner")
+    for record in read.select_related(*joined):
         by_product[record.product_id].append(record)
     for product in unknown:
         records = by_product[product.pk]

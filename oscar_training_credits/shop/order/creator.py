@@ -24,14 +24,15 @@ from ...credits.models import DueAccess, TrainingProduct
 from ...mixins import Extension
 from ..basket.obstacles import may_have, unavailable_texts
 from ..basket.quotes import end_of_codes, is_frozen, items_of
+from ..basket.vouchers import drop_read_vouchers
 from ..basket.wording import needs_account, needs_code
 from ..catalogue.packs import pack_of
 from ..catalogue.training import takes_part, training_of, trainings_of
 from ..exceptions import BasketAlreadyOrdered, BasketUnderWay, OrderRefused
-from ..partner.stock import refuse_out_of_stock
+from ..partner.stock import bring_partner, refuse_out_of_stock
 from ..payment.sources import record_sources
 from ..prices import CreditPrice
-from . import confirmed
+from . import confirmed, settlements
 from .confirmed import order_changed, price_changed
 from .packs_bought import sell_packs
 
@@ -63,7 +64,15 @@ class OrderCreatorMixin(Extension):
     unwritten: int
     """How many lines are still to be written."""
 
+    shares_lines = True
+    """Who is told of the new order, and reads its lines, shares one reading of them."""
+
     def place_order(self, basket: Any, *args: Any, **kwargs: Any) -> Any:
+        order = self.write_order(basket, *args, **kwargs)
+        settlements.forget_lines(order)
+        return order
+
+    def write_order(self, basket: Any, *args: Any, **kwargs: Any) -> Any:
         if not takes_part(basket):
             return super().place_order(basket, *args, **kwargs)
         # Around the transaction that Oscar begins.
@@ -103,8 +112,11 @@ class OrderCreatorMixin(Extension):
             *args,
             **kwargs,
         )
+        drop_read_vouchers(basket)
         if not takes_part(basket):
-            return create()
+            order = create()
+            settlements.note_ordinary(order)
+            return bought_by(user, order)
         now = lock_unordered(basket)
         # Another tab is paying for it: its money must not meet this order.
         if is_frozen(now) and not is_frozen(basket):
@@ -113,7 +125,7 @@ class OrderCreatorMixin(Extension):
             raise OrderRefused(needs_account())
         quote = self.lock_and_quote(basket, user, str(order_number))
         refuse_out_of_stock(basket)
-        order = create()
+        order = bought_by(user, create())
         self.settlement = redemption.redeem(order, quote, learner=user)
         self.learner = user
         self.bought, self.written = [], []
@@ -145,6 +157,12 @@ class OrderCreatorMixin(Extension):
             had = granting.with_due(grounds, user, trainings)
             refuse_obstacles(basket, grounds=had, quote=quote)
         return quote
+
+    def create_line_models(
+        self, order: Any, basket_line: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        bring_partner(basket_line)
+        return super().create_line_models(order, basket_line, *args, **kwargs)
 
     def create_additional_line_models(
         self, order: Any, order_line: Any, basket_line: Any
@@ -214,6 +232,13 @@ class OrderCreatorMixin(Extension):
     @property
     def settled_quote(self) -> Quote:
         return self.settlement.quote if self.settlement else NOTHING
+
+
+def bought_by(user: Any, order: Any) -> Any:
+    """Let a new order know its buyer, whom its mail would read once more."""
+    if user and user.is_authenticated:
+        order.user = user
+    return order
 
 
 def placed_order(basket: Any) -> Any:

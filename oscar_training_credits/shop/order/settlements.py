@@ -27,7 +27,6 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
-from oscar.core.loading import get_model
 
 from ...credits.models import (
     CreditCode,
@@ -41,6 +40,7 @@ from ..catalogue.content_links import content_links
 from ..payment.sources import source_reference
 
 SHARED = "_training_contents"
+ORDINARY = "_training_credits_ordinary"
 JOINED = (
     "settled_line",
     "training_access__training__product",
@@ -253,14 +253,18 @@ def credits_left(lines: Iterable[Any]) -> int:
 
 def lines_of(order: Any) -> list[Any]:
     """Return the lines of `order`, with their credits and access: one query at most."""
-    read_lines(order)
-    return list(order.lines.all())
+    share_lines(order)
+    lines = list(order.lines.all())
+    if is_ordinary(order):
+        for line in lines:
+            remember_nothing(line)
+    return lines
 
 
 @contextmanager
 def shared_reading(order: Any) -> Iterator[None]:
     """Let all that is written about `order` in here share one reading of its lines."""
-    read_lines(order)
+    share_lines(order)
     setattr(order, SHARED, {})
     try:
         yield
@@ -269,31 +273,45 @@ def shared_reading(order: Any) -> Iterator[None]:
         forget_lines(order)
 
 
-def read_lines(order: Any) -> None:
-    """Read the lines of `order` ahead, unless that was done before."""
+def share_lines(order: Any) -> None:
+    """Let `order.lines.all()` ask once, for whoever is first, with credits and access.
+
+    What was read before is left alone. `has_places` of a line says whether there are
+    places to hand out.
+    """
     if has_read_lines(order):
         # Building the query takes as long as asking it.
         return
-    prefetch_related_objects([order], Prefetch("lines", queryset=joined_lines()))
+    lines: QuerySet[Any] = order.lines.all()
+    if not is_ordinary(order):
+        places = Exists(Place.objects.filter(order_line=OuterRef("pk")))
+        lines = lines.select_related(*JOINED).annotate(has_places=places)
+    vars(order).setdefault("_prefetched_objects_cache", {})["lines"] = lines
 
 
 def forget_lines(order: Any) -> None:
     """Let `order.lines.all()` ask the database again."""
-    order._prefetched_objects_cache.pop("lines", None)
+    getattr(order, "_prefetched_objects_cache", {}).pop("lines", None)
 
 
 def has_read_lines(order: Any) -> bool:
     return "lines" in getattr(order, "_prefetched_objects_cache", {})
 
 
-def joined_lines() -> QuerySet[Any]:
-    """Return a queryset of order lines that brings credits and access along.
+def note_ordinary(order: Any) -> None:
+    """Note of an order just written that it has neither training nor credits."""
+    setattr(order, ORDINARY, True)
 
-    `has_places` says whether there are places to hand out.
-    """
-    lines: QuerySet[Any] = get_model("order", "Line")._default_manager.all()
-    places = Exists(Place.objects.filter(order_line=OuterRef("pk")))
-    return lines.select_related(*JOINED).annotate(has_places=places)
+
+def is_ordinary(order: Any) -> bool:
+    return getattr(order, ORDINARY, False)
+
+
+def remember_nothing(line: Any) -> None:
+    """Let a line of an ordinary order be asked for ours without a query."""
+    for path in JOINED:
+        field = line._meta.get_field(path.partition("__")[0])
+        field.set_cached_value(line, None)
 
 
 def _is_settled(line: Any) -> bool:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
 
 from ...credits.locking import for_update
-from ..catalogue.training import lines_with_terms, training_of
+from ..catalogue.training import has_read_stock, lines_with_terms, training_of
 from ..exceptions import OrderRefused
 from .availability import unavailable_text
 
@@ -39,6 +39,19 @@ def refuse_out_of_stock(basket: Any) -> None:
     ]
     if any(texts):
         raise OrderRefused(" ".join(filter(None, texts)))
+
+
+def bring_partner(line: Any) -> None:
+    """Let a basket line's stock record know its partner, if that was read by now.
+
+    Oscar copies the partner's name into each line of an order.
+    """
+    if not has_read_stock(line.product):
+        return
+    for record in line.product.stockrecords.all():
+        is_read = record._meta.get_field("partner").is_cached(record)
+        if is_read and record.pk == line.stockrecord_id:
+            line.stockrecord.partner = record.partner
 
 
 def tracked_lines(basket: Any) -> list[Any]:

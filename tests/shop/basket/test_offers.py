@@ -263,3 +263,18 @@ def test_without_credits_vouchers_are_used_as_oscar_does(request, kind, learner)
 
     voucher.refresh_from_db()
     assert voucher.num_orders == 1
+
+
+def test_a_use_by_somebody_else_since_the_basket_was_priced_counts(learner, book):
+    voucher = voucher_of(
+        make_offer(("Count", 5), ("Percentage", 10), offer_type="Voucher")
+    )
+    basket = make_basket(learner.user, (book, 1))
+    basket.vouchers.add(voucher)
+    get_class("offer.applicator", "Applicator")().apply(basket, learner.user)
+    type(voucher).objects.filter(pk=voucher.pk).update(num_orders=7)
+
+    place(basket, learner.user)
+
+    voucher.refresh_from_db()
+    assert voucher.num_orders == 8
