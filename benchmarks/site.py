@@ -30,6 +30,7 @@ from oscar_training_credits.test.factories import (  # noqa: E402
 from tests.shop.direct_purchase.test_direct_purchase import Buyer  # noqa: E402
 from tests.support.pages import course_index, make_course  # noqa: E402
 
+from . import notices  # noqa: E402
 from .ledger import make_tables  # noqa: E402
 from .serving import (  # noqa: E402
     CLIENTS,
@@ -178,6 +179,8 @@ def cases() -> dict[str, Case]:
         "page bare holder": visited(holder.client, bare_page),
         "page code applied": visited(holder.client, course),
         "purchase in place": purchase,
+        "page alone": notices.page_alone(course.url),
+        "page while sending": notices.page_while_sending(course.url),
     }
 
 

@@ -64,6 +64,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *_check_mails(),
         *_check_low_balance(),
         *_check_notices(),
+        *_check_outbox(),
         *_check_keys(),
         *_check_names(),
         *_check_holds(),
@@ -480,6 +481,24 @@ def _check_notices() -> Iterator[CheckMessage]:
             "must be a list of numbers of days",
             "E042",
             hint="Write a list of positive whole numbers, [] for no notice.",
+        )
+
+
+def _check_outbox() -> Iterator[CheckMessage]:
+    days: Any = settings.DELIVERY_DAYS
+    if days is not None and not _is_count(days):
+        yield _wrong(
+            "DELIVERY_DAYS",
+            "must be a number of days, or None",
+            "E043",
+            hint="Write for example 90.",
+        )
+    if not _is_count(settings.INVITATIONS_A_DAY):
+        yield _wrong(
+            "INVITATIONS_A_DAY",
+            "must be a number of people",
+            "E044",
+            hint="Write for example 20.",
         )
 
 

@@ -201,9 +201,22 @@ class Settings:
         return self._get("MAILS", MAILS)
 
     @property
+    def DELIVERY_DAYS(self) -> int | None:
+        """How many days mails that were sent, or given up, stay in the outbox.
+
+        With None they stay for ever.
+        """
+        return self._get("DELIVERY_DAYS", 90)
+
+    @property
     def LOW_BALANCE_PERCENT(self) -> int:
         """How much of a code's credits may be left for its managers to be told."""
         return self._get("LOW_BALANCE_PERCENT", 10)
+
+    @property
+    def INVITATIONS_A_DAY(self) -> int:
+        """How many people a manager may invite to look after codes in 24 hours."""
+        return self._get("INVITATIONS_A_DAY", 20)
 
     @property
     def USE_NOTICES(self) -> str:

@@ -82,6 +82,10 @@ class NotAsked(TrainingCreditsError):
     """A request for credits is not taken; the message is for the learner."""
 
 
+class TooManyInvitations(TrainingCreditsError):
+    """A manager has invited as many people today as they may."""
+
+
 class RequestDecided(TrainingCreditsError):
     """A request for credits has been answered, withdrawn, or has expired."""
 

@@ -106,6 +106,9 @@ OSCAR_DYNAMIC_CLASS_LOADER = "oscar_training_credits.shop.loading.class_loader"
 # Customers may buy for up to so many learners at once, each with a link of their own.
 TRAINING_CREDITS_MOST_PLACES = 25
 
+# Who gets requests for credits from learners without a code that somebody looks after.
+TRAINING_CREDITS_REQUESTS_ADDRESS = "training@northlight.example"
+
 # Training credits. Error mails show no code that was typed.
 DEFAULT_EXCEPTION_REPORTER_FILTER = (
     "oscar_training_credits.shop.error_reports.ErrorReportFilter"

@@ -18,9 +18,10 @@ from enum import Enum
 from time import monotonic
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from ..conf import settings
 from ..exceptions import DeliveryDropped, DeliveryFailed
 from .models import Delivery
 
@@ -31,6 +32,7 @@ LONGEST_DELAY = timedelta(hours=6)
 FAILURES_IN_A_ROW = 5
 """After so many a channel seems to be down: the rest of it can wait."""
 LONGEST_ERROR = 500
+MOST_PRUNED = 5_000
 
 logger = logging.getLogger("training_credits")
 
@@ -106,6 +108,24 @@ def deliver_due(*, seconds: float | None = None) -> Round:
     """
     _prepare()
     return _deliver(Delivery.objects.due(timezone.now()), seconds)
+
+
+def prune() -> int:
+    """Delete mails that were sent, or given up, long ago; return how many.
+
+    How long is `TRAINING_CREDITS_DELIVERY_DAYS`. What is never written a second time
+    because it is there stays, as does what says what a learning system knows. Safe to
+    run at any time.
+    """
+    if settings.DELIVERY_DAYS is None:
+        return 0
+    before = timezone.now() - timedelta(days=settings.DELIVERY_DAYS)
+    over = Q(delivered_at__lt=before) | Q(delivered_at=None, dropped_at__lt=before)
+    old = Delivery.objects.filter(over, channel=Delivery.Channel.MAIL, is_kept=False)
+    # Some at a time: nothing else is held up, and the next run goes on.
+    keys = list(old.order_by("pk").values_list("pk", flat=True)[:MOST_PRUNED])
+    deleted, _by_model = Delivery.objects.filter(pk__in=keys).delete()
+    return deleted
 
 
 def try_again(pk: int) -> Result:

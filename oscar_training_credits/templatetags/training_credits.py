@@ -244,6 +244,19 @@ def code_box(
     }
 
 
+@register.inclusion_tag("training_credits/ask_link.html", takes_context=True)
+def ask_link(context: Context) -> dict[str, Any]:
+    """Lead to the form that asks for credits, where a basket lacks any.
+
+    `code_box` has the link as well: this is for a page that shows a refusal without it.
+    """
+    request = context["request"]
+    basket = context.get("basket") or request.basket
+    takes = basket.pk and takes_part(basket)
+    box = boxes.basket_box(basket, total=None) if takes else None
+    return {"ask_url": boxes.ask_url(box, request)}
+
+
 @register.inclusion_tag("training_credits/basket_notes.html")
 def basket_notes(basket: Any) -> dict[str, Any]:
     """Say what of a basket's training the learner has already, or buys for several."""

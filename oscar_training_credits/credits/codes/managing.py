@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.signing import BadSignature, TimestampSigner
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from ...conf import settings
+from ...exceptions import TooManyInvitations
 from ..isolation import own_transaction
 from ..models import CodeChange, CodeManager, CreditCode
 from . import history, issuing
@@ -45,6 +48,36 @@ def set_managers(
     details = [("managers", ", ".join(before), ", ".join(sorted(wanted)))]
     history.keep(code, CodeChange.Kind.EDITED, {"by": by}, details=details)
     return invited
+
+
+def refuse_too_many(code: CreditCode, addresses: Iterable[str], *, by: Any) -> None:
+    """Refuse to let a manager invite more people than they may in 24 hours.
+
+    What counts is on record: whom they named on any code, removed again or not. Staff
+    are not asked this.
+
+    Raises:
+        TooManyInvitations: it would be more than `TRAINING_CREDITS_INVITATIONS_A_DAY`.
+    """
+    known = {*addresses_of(code)}
+    new = {each.strip().lower() for each in addresses if each} - known
+    edits = CodeChange.objects.filter(
+        changed_by=by,
+        kind=CodeChange.Kind.EDITED,
+        changed_at__gt=timezone.now() - timedelta(days=1),
+    )
+    named = sum(map(_newly_named, edits.values_list("details", flat=True)))
+    if new and named + len(new) > settings.INVITATIONS_A_DAY:
+        raise TooManyInvitations("So many people can't be invited in one day.")
+
+
+def _newly_named(details: list[list[str]]) -> int:
+    """Return how many people one change of a code has named as its managers."""
+    return sum(
+        len({*after.split(", ")} - {*before.split(", "), ""})
+        for field, before, after in details
+        if field == "managers"
+    )
 
 
 @sensitive_variables()

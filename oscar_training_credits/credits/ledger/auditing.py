@@ -34,6 +34,7 @@ from django.utils.translation import gettext_lazy as _
 from ..models import (
     CodeChange,
     CreditGrant,
+    CreditRequest,
     LedgerEntry,
     Redemption,
     RedemptionLine,
@@ -487,6 +488,33 @@ def refunds_are_of_whole_units() -> Rows:
         refunded=Coalesce(Sum("redemption_lines__refunded"), 0),
     )
     return rows.exclude(due=F("refunded"))
+
+
+@RULES.add(
+    _(
+        "Request %(pk)s is “%(state)s”, but the code that was cut for it is"
+        " “%(child_id)s”: only one that is approved has a code."
+    )
+)
+def requests_have_a_code_if_approved() -> Rows:
+    approved = Q(state=CreditRequest.State.APPROVED)
+    wrong = approved & Q(child=None) | ~approved & Q(child__isnull=False)
+    return CreditRequest.objects.filter(wrong).values("pk", "state", "child_id")
+
+
+@RULES.add(
+    _(
+        "Request %(pk)s was given %(credits)s credits, but %(moved)s were moved to its"
+        " code %(child_id)s."
+    )
+)
+def requests_were_given_their_credits() -> Rows:
+    rows = CreditRequest.objects.filter(
+        state=CreditRequest.State.APPROVED, child__isnull=False
+    ).values("pk", "credits", "child_id")
+    # What staff put on it later has no source.
+    moved = Sum("child__grants__credits", filter=Q(child__grants__source__isnull=False))
+    return rows.annotate(moved=Coalesce(moved, 0)).exclude(credits=F("moved"))
 
 
 def _sum(rows: QuerySet[Any], column: str) -> Coalesce:

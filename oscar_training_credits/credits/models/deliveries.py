@@ -63,6 +63,8 @@ class Delivery(ServiceColumns):
     )
     key = models.CharField(max_length=64, editable=False)
     """The idempotency key: the same for every attempt, another for all else."""
+    is_kept = models.BooleanField(default=True, editable=False)
+    """Its key is that of a cause: as long as it is there it is not written again."""
     queue = models.CharField(max_length=64, blank=True, editable=False)
     """What is in one queue arrives in order; empty if the order does not matter."""
     kind = models.CharField(_("what"), max_length=64)

@@ -16,7 +16,8 @@ from ...credits.access import deliveries
 class Command(BaseCommand):
     help = (
         "Send the mails, and the news of access for an enrolment backend, that have not"
-        " arrived yet. Run it every minute; silent if there is nothing to send."
+        " arrived yet, and delete mails that were sent long ago. Run it every minute;"
+        " silent if there is nothing to send."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,6 +33,7 @@ class Command(BaseCommand):
                 raise CommandError(_("TRAINING_CREDITS_ENROLMENT_BACKEND is not set."))
             deliveries.write_existing()
         done = outbox.deliver_due()
+        outbox.prune()
         if done.arrived or done.failed:
             text = _("Arrived: %(arrived)d. Failed: %(failed)d.")
             self.stdout.write(text % {"arrived": done.arrived, "failed": done.failed})

@@ -70,7 +70,6 @@ def _send_used(pk: int, until: datetime) -> int:
             CREDITS_USED,
             manager.user,
             partial(_used, manager, used.since, used.until),
-            key=key_of(CREDITS_USED, manager.pk, used.since, used.until),
         )
         for manager in noticing.managers_who_hear(used.code)
     )

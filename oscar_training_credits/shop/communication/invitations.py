@@ -21,6 +21,17 @@ def set_managers(code: CreditCode, addresses: Iterable[str], *, by: Any = None) 
         invite(manager)
 
 
+def name_managers(code: CreditCode, addresses: Iterable[str], *, by: Any) -> None:
+    """Do the same for a manager, who may invite so many people a day.
+
+    Raises:
+        TooManyInvitations: it would be more.
+    """
+    wanted = list(addresses)
+    managing.refuse_too_many(code, wanted, by=by)
+    set_managers(code, wanted, by=by)
+
+
 def invite(manager: CodeManager) -> None:
     """Mail a manager the link that lets them see the code, once this is committed."""
     send_to_address(MANAGER_INVITED, manager.email, partial(_context, manager))

@@ -216,6 +216,7 @@ def _write(
     delivery = Delivery(
         channel=Delivery.Channel.MAIL,
         key=key or uuid4().hex,
+        is_kept=bool(key),
         kind=event,
         content=content,
         **receiver,

@@ -32,11 +32,12 @@ from ...exceptions import (
     IdempotencyKeyReused,
     NotCut,
     NotEnoughCredits,
+    TooManyInvitations,
     WiderThanParent,
 )
 from ..communication import invitations
 from . import credits_shown
-from .credits_views import ManagedCodePage, ManagedTextView
+from .credits_views import ManagedCodePage, ManagedTextView, too_many_invitations
 
 
 class KeyedForm(forms.Form):
@@ -110,7 +111,7 @@ class CutForm(KeyedForm):
                 **terms,
             )
             if earlier is None and managers:
-                invitations.set_managers(issued.code, managers, by=by)
+                invitations.name_managers(issued.code, managers, by=by)
             elif earlier is None:
                 managing.share_managers(parent, issued.code)
         return issued
@@ -139,6 +140,8 @@ class CutManagedView(ManagedCodePage, FormView):  # type: ignore[type-arg]
         except NotEnoughCredits:
             text = _("So many can't be moved: the rest is spent, held or expired.")
             form.add_error("credits", text)
+        except TooManyInvitations:
+            form.add_error("managers", too_many_invitations())
         except WiderThanParent as wider:
             field = "last_day" if wider.field == "expires_at" else wider.field
             text = _("This code allows less, and a code cut from it is not wider.")

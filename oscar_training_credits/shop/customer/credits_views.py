@@ -30,7 +30,7 @@ from ...converters import number_in
 from ...credits.codes import issuing, managing, new_text
 from ...credits.ledger import credit_requests, packs
 from ...credits.models import CreditCode, CreditRequest
-from ...exceptions import CodeClosed, IdempotencyKeyReused
+from ...exceptions import CodeClosed, IdempotencyKeyReused, TooManyInvitations
 from ..communication import invitations
 from ..communication.documents import certificate_response, text_of_old_page
 from ..files import FORMATS
@@ -256,7 +256,11 @@ class ManagersView(ManagedCodePage):
             return self.render_to_response(self.get_context_data(form=form))
         address = form.cleaned_data["address"].lower()
         before = managing.addresses_of(self.code)
-        invitations.set_managers(self.code, [*before, address], by=request.user)
+        try:
+            invitations.name_managers(self.code, [*before, address], by=request.user)
+        except TooManyInvitations:
+            form.add_error("address", too_many_invitations())
+            return self.render_to_response(self.get_context_data(form=form))
         text = _("%(address)s is invited.") % {"address": address}
         messages.success(request, text)
         return self.here()
@@ -278,6 +282,10 @@ class ManagersView(ManagedCodePage):
 
     def here(self) -> HttpResponse:
         return redirect("training_credits:my-code-managers", pk=self.code.pk)
+
+
+def too_many_invitations() -> str:
+    return _("You have invited many people today. Try again tomorrow.")
 
 
 class InviteForm(forms.Form):

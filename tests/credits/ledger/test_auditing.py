@@ -28,6 +28,7 @@ from oscar_training_credits.credits.models import (
     CodeChange,
     CreditCode,
     CreditGrant,
+    CreditRequest,
     LedgerEntry,
     Place,
     Redemption,
@@ -223,6 +224,13 @@ def remove(*rows: Model) -> None:
 
 def captured() -> Redemption:
     return Redemption.objects.filter(state="captured").earliest("pk")
+
+
+def approved_request() -> CreditRequest:
+    """Make a request for 2 credits that a child code answers."""
+    course = make_training(credits=2)
+    asked, _is_new = api.ask_for_credits(make_learner(), {course: 1})
+    return api.approve_request(asked, parent=make_code(4, label="Asked"))
 
 
 def held() -> Redemption:
@@ -545,6 +553,21 @@ def _():
     return change(RedemptionLine.objects.get(refunded=20), refunded=21)
 
 
+@damage("requests_have_a_code_if_approved", "a request that lost its code")
+def _():
+    return change(approved_request(), child_id=None)
+
+
+@damage("requests_have_a_code_if_approved", "a code of a request that was declined")
+def _():
+    return change(approved_request(), state="declined")
+
+
+@damage("requests_were_given_their_credits", "more asked for than was moved")
+def _():
+    return change(approved_request(), credits=3)
+
+
 @damage("refunds_are_of_whole_units", "refunded, but not counted")
 def _():
     return change(SettledLine.objects.earliest("pk"), refunded_quantity=0)
@@ -840,3 +863,11 @@ def test_the_command_releases_lapsed_holds(learner, course, issued):
     assert written == ["Released 1 hold that had lapsed."]
     assert issued.code.balance() == 110
     assert check_ledger("--release-holds") == []
+
+
+def test_a_request_that_was_answered_is_in_order(site):
+    child = approved_request().child
+    add_grant(child, 5)
+    api.take_back(child, 1)
+
+    assert found() == set()

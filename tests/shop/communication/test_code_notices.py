@@ -476,6 +476,8 @@ def test_a_code_without_statements_gets_none(clock, code, commit):
         ("USE_NOTICES", "hourly", "E041"),
         ("ACCESS_ENDS_DAYS", 14, "E042"),
         ("ACCESS_ENDS_DAYS", [0], "E042"),
+        ("DELIVERY_DAYS", 0, "E043"),
+        ("INVITATIONS_A_DAY", None, "E044"),
     ],
 )
 def test_settings_that_make_no_sense_are_named_by_a_check(settings, name, value, check):

@@ -263,3 +263,57 @@ def test_a_mail_costs_one_insert(django_assert_num_queries):
 
 def test_every_mail_has_a_name():
     assert set(MAILS) == set(NAMES)
+
+
+def test_mails_that_were_sent_long_ago_are_deleted_but_for_what_comes_once(commit):
+    lee = make_learner(email="lee@acme.example")
+
+    def tell_once():
+        return send_to_user(ACCESS_GIVEN, lee, partial(context_of, lee), key="once")
+
+    with commit():
+        tell(lee)
+        tell_once()
+    with later(91 * 24 * HOUR):
+        with commit():
+            tell(lee)
+        send_due()
+
+        assert sorted(Delivery.objects.values_list("is_kept", flat=True)) == [
+            False,
+            True,
+        ]
+        assert not tell_once()
+    with later(200 * 24 * HOUR):
+        send_due()
+        assert Delivery.objects.get().key == "once"
+
+
+def test_what_waits_or_is_for_a_learning_system_is_not_deleted(down):
+    tell(make_learner())
+    Delivery.objects.create(
+        key="x",
+        kind="given",
+        deleted={},
+        is_kept=False,
+        delivered_at=django_timezone.now(),
+    )
+
+    with later(400 * 24 * HOUR):
+        send_due()
+
+    assert Delivery.objects.count() == 2
+
+
+def test_mails_that_were_given_up_are_deleted_and_a_site_may_keep_all(settings):
+    settings.TRAINING_CREDITS_DELIVERY_DAYS = None
+    tell(make_learner())
+    settings.TRAINING_CREDITS_MAILS = []
+    send_due()
+    with later(400 * 24 * HOUR):
+        send_due()
+        assert Delivery.objects.get().dropped_at
+        settings.TRAINING_CREDITS_DELIVERY_DAYS = 30
+        send_due()
+
+    assert not Delivery.objects.exists()

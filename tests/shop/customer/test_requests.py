@@ -19,7 +19,7 @@ from oscar_training_credits.test.factories import (
 
 from ...support.pages import make_course
 from ...support.roles import NOBODY, client_in, client_of
-from ...support.shop import text_of, words
+from ...support.shop import Learner, text_of, words
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -309,3 +309,23 @@ def test_staff_answer_by_permission(asked, big, number):
 
     assert (big.balance(), big.children.count()) == (80, 1)
     assert "Approved" in text_of(staff.get(page))
+
+
+@pytest.mark.parametrize("price", [None, "240.00"], ids=["credits only", "or money"])
+def test_a_refusal_at_the_checkout_leads_to_the_form(settings, price):
+    settings.TRAINING_CREDITS_REQUESTS_ADDRESS = "training@northlight.example"
+    spent = make_code(20, text=TEXT, label="Team")
+    learner = Learner(make_learner())
+    course = make_training(price=price, credits=20, credit_only=price is None)
+    learner.add(course.product)
+    learner.apply(TEXT)
+    shown = learner.preview()
+    api.adjust_credits(spent, -20, reason="mistake")
+
+    refused = learner.place(shown)
+    if refused.status_code == 302:
+        refused = learner.client.get(refused.url)
+
+    assert LINK not in text_of(shown)
+    assert f'href="{ASK}"' in text_of(refused)
+    assert LINK in text_of(refused)
