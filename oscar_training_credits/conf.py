@@ -191,6 +191,16 @@ class Settings:
         return self._get("ENROLMENT_BACKEND", None)
 
     @property
+    def WEBHOOKS(self) -> bool:
+        """Whether other systems are told by HTTP what happens to credits."""
+        return self._get("WEBHOOKS", False)
+
+    @property
+    def WEBHOOK_HOSTS(self) -> list[str]:
+        """Receivers that may be of an inner network, as "host:port"; HTTP will do."""
+        return self._get("WEBHOOK_HOSTS", [])
+
+    @property
     def TEST_MODE(self) -> bool:
         """Whether test codes work for everybody, as on a site that is being set up."""
         return self._get("TEST_MODE", False)

@@ -9,13 +9,30 @@ class CreditsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django.db.models.signals import m2m_changed, post_migrate, pre_delete
+        from django.db.models.signals import (
+            m2m_changed,
+            post_migrate,
+            post_save,
+            pre_delete,
+        )
 
         from . import guards, outbox, receivers
         from .access import deliveries
-        from .models import Access, CreditCode, Delivery
+        from .models import Access, CodeChange, CreditCode, Delivery, LedgerEntry
+        from .webhooks import events, sending
 
         outbox.register(Delivery.Channel.ENROLMENT, deliveries.SENDER)
+        outbox.register(Delivery.Channel.WEBHOOK, sending.SENDER)
+        post_save.connect(
+            events.code_changed,
+            sender=CodeChange,
+            dispatch_uid="training_credits.webhook_of_change",
+        )
+        post_save.connect(
+            events.credits_moved,
+            sender=LedgerEntry,
+            dispatch_uid="training_credits.webhook_of_entry",
+        )
 
         for audience in (CreditCode.learners, CreditCode.groups):
             m2m_changed.connect(

@@ -30,7 +30,7 @@ LEASE = timedelta(minutes=5)
 FIRST_DELAY = timedelta(minutes=1)
 LONGEST_DELAY = timedelta(hours=6)
 FAILURES_IN_A_ROW = 5
-"""After so many a channel seems to be down: the rest of it can wait."""
+"""After so many a receiver seems to be down: the rest for it can wait."""
 LONGEST_ERROR = 500
 MOST_PRUNED = 5_000
 
@@ -85,6 +85,14 @@ def write(deliveries: Iterable[Delivery]) -> None:
         _try_after_commit(delivery)
 
 
+def write_for_later(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """Write deliveries that `deliver_due` sends: nobody waits for them.
+
+    The caller does what they tell of in the same transaction.
+    """
+    return Delivery.objects.bulk_create(deliveries)
+
+
 def write_once(delivery: Delivery) -> bool:
     """Write a delivery as `write` does, once for its key; tell whether it is new."""
     if Delivery.objects.filter(key=delivery.key).exists():
@@ -103,7 +111,7 @@ def deliver_due(*, seconds: float | None = None) -> Round:
     """Send what is due, the oldest first, and return how it went.
 
     Access whose time ran out is news too, written here, once. Stops after `seconds`;
-    of one channel after five failures in a row. What is left stays due. Safe to run at
+    of one receiver after five failures in a row. What is left stays due. Safe to run at
     any time and in several processes at once.
     """
     _prepare()
@@ -180,19 +188,20 @@ def _try_at_once(delivery: Delivery) -> None:
 def _deliver(due: QuerySet[Delivery], seconds: float | None) -> Round:
     until = monotonic() + seconds if seconds is not None else None
     done: Counter[Result] = Counter()
-    in_a_row: Counter[str] = Counter()
+    in_a_row: Counter[tuple[str, int | None]] = Counter()
     rows = due.filter(channel__in=open_channels()).order_by("pk")
-    for pk, channel in list(rows.values_list("pk", "channel")):
+    for pk, channel, endpoint in list(rows.values_list("pk", "channel", "endpoint")):
         if until is not None and monotonic() > until:
             break
-        if in_a_row[channel] == FAILURES_IN_A_ROW:
+        receiver = channel, endpoint
+        if in_a_row[receiver] == FAILURES_IN_A_ROW:
             continue
         result = _attempt(pk)
         done[result] += 1
         if result is Result.FAILED:
-            in_a_row[channel] += 1
+            in_a_row[receiver] += 1
         elif result is Result.ARRIVED:
-            in_a_row[channel] = 0
+            in_a_row[receiver] = 0
     return Round(done[Result.ARRIVED], done[Result.FAILED])
 
 
@@ -208,6 +217,7 @@ def _attempt(pk: int) -> Result:
         "access__training__product",
         "deleted_training__product",
         "user",
+        "endpoint",
     )
     delivery = rows.filter(pk=pk).first()
     if delivery is None or not _take(delivery):

@@ -24,6 +24,7 @@ from ..isolation import own_transaction
 from ..locking import for_update
 from ..models import Access, AccessChange, DueAccess, Place, TrainingProduct
 from ..terms import ProductKind, refuse_far_away
+from ..webhooks import events
 from . import deliveries, status
 from .status import AccessStatus, end_of_run
 
@@ -573,6 +574,7 @@ def _given_for(idempotency_key: str | None) -> Access | None:
 
 def _announce(rows: list[Access], kind: AccessChange.Kind) -> None:
     deliveries.write_news(rows, kind)
+    events.access_changed(rows, kind)
     for access in rows:
         transaction.on_commit(partial(SIGNALS[kind].send_robust, Access, access=access))
 

@@ -19,6 +19,7 @@ from ..isolation import own_transaction
 from ..ledger import entries
 from ..models import AppliedCode, CodeChange, CreditCode, CreditGrant
 from ..terms import MOST_GRANTED, Paid, paid_columns, refuse_far_away
+from ..webhooks import events
 from . import bulk, code_text, history, narrowing
 from .ends import reinstating
 from .history import Record
@@ -410,12 +411,14 @@ class Batch:
         grant = _new_grant(first, **self.grant_terms)
         bulk.insert(made, grant, entries.opening_entry(grant))
         self.audience.put_on(made)
+        events.codes_issued((code, grant.credits) for code in made)
         return [IssuedCode(*pair) for pair in zip(made, texts, strict=True)]
 
 
 def save_codes(grants: list[CreditGrant]) -> None:
     """Save new codes, all different, each with its grant; inside a transaction."""
     bulk.insert_each(grants, [entries.opening_entry(grant) for grant in grants])
+    events.codes_issued((grant.code, grant.credits) for grant in grants)
 
 
 def set_state(code: CreditCode, state: str, **record: Unpack[Record]) -> None:

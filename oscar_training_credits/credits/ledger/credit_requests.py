@@ -36,6 +36,7 @@ from ..models import (
     CreditRequestLine,
     TrainingProduct,
 )
+from ..webhooks import events
 from . import cutting
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def ask(
                 CreditRequestLine(request=request, training_id=pk, quantity=number)
                 for pk, number in content
             )
+            events.request_changed(request)
     except IntegrityError:
         # A second click at the same moment.
         return open_one.get(), False
@@ -285,6 +287,7 @@ def _decide(
     request.decided_by_id = by.pk if by else None
     request.save()
     request.decided_now = True
+    events.request_changed(request)
     return request
 
 

@@ -42,6 +42,7 @@ from ..models import (
     RedemptionLine,
     SettledLine,
 )
+from ..webhooks import events
 from . import entries, moving, postgresql
 from .quoting import CodeQuote, Item, Quote, Take, quote
 
@@ -223,6 +224,7 @@ def redeem(order: Any, quote: Quote, *, learner: AbstractBaseUser) -> Settlement
             order_number=order.number,
             basket_id=order.basket_id,
         )
+    events.redeemed(redemptions.values())
     for redemption in redemptions.values():
         announce = partial(
             signals.credits_redeemed.send_robust, Redemption, redemption=redemption
@@ -260,6 +262,7 @@ def hold(
     RedemptionLine.objects.bulk_create(
         _redemption_line(take, items[take.key], redemptions) for take in quote.takes
     )
+    events.held(redemptions.values())
     return list(redemptions.values())
 
 
@@ -318,7 +321,7 @@ def release(redemptions: Iterable[Redemption]) -> int:
     still_held = Redemption.objects.filter(
         pk__in=[each.pk for each in wanted], state=Redemption.State.HELD
     ).order_by("pk")
-    released = 0
+    released = []
     for redemption in for_update(still_held):
         holds = redemption.entries.filter(kind=LedgerEntry.Kind.HOLD).order_by("grant")
         for entry in holds:
@@ -326,8 +329,9 @@ def release(redemptions: Iterable[Redemption]) -> int:
             entries.release_credits(grant, -entry.credits, redemption=redemption)
         redemption.state = Redemption.State.RELEASED
         redemption.save(update_fields=["state"])
-        released += 1
-    return released
+        released.append(redemption)
+    events.released(released)
+    return len(released)
 
 
 def release_expired(at: datetime | None = None) -> int:

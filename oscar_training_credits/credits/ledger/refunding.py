@@ -42,6 +42,7 @@ from ..models import (
     SettledLine,
 )
 from ..terms import Paid, paid_columns, to_cents
+from ..webhooks import events
 from . import entries, moving
 from .redemption import lock_codes
 
@@ -261,6 +262,7 @@ def _refund(
     # Before places are looked for: whoever opens them now is waited for here.
     dropped = opening.drop([*plan.fully, *unpaid], among=left)
     ended, lost = _end_access([*plan.fully, *cancelled], left, at=at)
+    events.refunded(refunds)
     for refund in refunds:
         announce = partial(signals.credits_refunded.send_robust, Refund, refund=refund)
         transaction.on_commit(announce)

@@ -33,6 +33,7 @@ from .training import (
     TermsChange,
     TrainingProduct,
 )
+from .webhooks import EventType, WebhookEndpoint
 
 __all__ = [
     "Access",
@@ -54,6 +55,7 @@ __all__ = [
     "Delivery",
     "DirectPurchase",
     "DueAccess",
+    "EventType",
     "LedgerEntry",
     "ManagerLimits",
     "MoneyChoice",
@@ -74,4 +76,5 @@ __all__ = [
     "TopUpChoice",
     "TrainingProduct",
     "TurnedAway",
+    "WebhookEndpoint",
 ]

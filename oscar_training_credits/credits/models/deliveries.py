@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from .access import Access, AccessChange
 from .columns import ServiceColumns, ServiceColumnsQuerySet
 from .training import TrainingProduct
+from .webhooks import WebhookEndpoint
 
 
 class DeliveryQuerySet(ServiceColumnsQuerySet["Delivery"]):
@@ -43,6 +44,7 @@ class Delivery(ServiceColumns):
     class Channel(models.TextChoices):
         ENROLMENT = "enrolment", _("Learning system")
         MAIL = "mail", _("Mail")
+        WEBHOOK = "webhook", _("Webhook")
 
     SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset(
         {
@@ -55,6 +57,7 @@ class Delivery(ServiceColumns):
             "address",
             "deleted",
             "deleted_training",
+            "replayed_at",
         }
     )
 
@@ -81,6 +84,14 @@ class Delivery(ServiceColumns):
     """Where a mail goes to that is not for a user. Wiped once it has arrived."""
     content = models.JSONField(null=True, editable=False)
     """What the context of a mail is read from when it is sent: ids, no texts."""
+    endpoint = models.ForeignKey(
+        WebhookEndpoint,
+        verbose_name=_("webhook"),
+        null=True,
+        editable=False,
+        on_delete=models.CASCADE,
+        related_name="deliveries",
+    )
     access = models.ForeignKey(
         Access, null=True, on_delete=models.CASCADE, related_name="deliveries"
     )
@@ -99,6 +110,8 @@ class Delivery(ServiceColumns):
     starts_at = models.DateTimeField(_("starts"), null=True, blank=True)
     ends_at = models.DateTimeField(_("ends"), null=True, blank=True)
     created_at = models.DateTimeField(_("since"), default=timezone.now)
+    replayed_at = models.DateTimeField(null=True, editable=False)
+    """When somebody asked for it to be sent once more."""
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now)
     taken_until = models.DateTimeField(null=True, editable=False)

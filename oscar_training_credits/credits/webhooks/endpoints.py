@@ -1,0 +1,105 @@
+"""Endpoints: made, switched on and off, and given another secret; messages replayed."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.views.decorators.debug import sensitive_variables
+
+from ...conf import settings
+from ..locking import for_update
+from ..models import Delivery, WebhookEndpoint
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+SALT = "oscar_training_credits.webhook"
+
+
+def make_endpoint(
+    url: str,
+    *,
+    description: str,
+    events: Iterable[str] = (),
+    by: AbstractBaseUser | None = None,
+) -> WebhookEndpoint:
+    """Make an endpoint that is told of these events, or of all, from now on."""
+    return WebhookEndpoint.objects.create(
+        url=url,
+        description=description,
+        events=list(events),
+        salt=secrets.token_hex(32),
+        created_by_id=by.pk if by else None,
+    )
+
+
+@sensitive_variables()
+def secret_of(endpoint: WebhookEndpoint) -> str:
+    """Return the secret of an endpoint, as Standard Webhooks writes it."""
+    return _secret(endpoint.salt, settings.CODE_KEYS[0])
+
+
+@sensitive_variables()
+def secrets_of(endpoint: WebhookEndpoint, at: datetime) -> list[str]:
+    """Return the secrets that messages are signed with, the newest first.
+
+    For a day after a rotation the former one is among them; and so are those that
+    follow from the older secrets of the site.
+    """
+    keys = settings.CODE_KEYS
+    return [_secret(salt, key) for salt in endpoint.salts(at) for key in keys]
+
+
+@transaction.atomic
+def rotate_secret(endpoint: WebhookEndpoint, *, former: str) -> WebhookEndpoint:
+    """Give an endpoint another secret; the one it has signs along for a day.
+
+    `former` is its salt as the caller has seen it: a second click changes nothing.
+    """
+    locked = _lock(endpoint)
+    if locked.salt == former:
+        locked.former_salt, locked.salt = locked.salt, secrets.token_hex(32)
+        locked.rotated_at = timezone.now()
+        locked.save(update_fields=["salt", "former_salt", "rotated_at"])
+    return locked
+
+
+def switch(endpoint: WebhookEndpoint, *, on: bool, because: str = "") -> None:
+    """Switch an endpoint on or off. While it is off, nothing is written for it."""
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(
+        is_enabled=on, disabled_because=because
+    )
+
+
+def replay(endpoint: WebhookEndpoint, *, since: datetime) -> int:
+    """Let what was written for an endpoint since then be sent again, with its ids.
+
+    Returns how many messages that is. What is on its way is left alone.
+    """
+    over = Delivery.objects.filter(endpoint=endpoint, created_at__gte=since)
+    done = over.exclude(delivered_at=None, dropped_at=None)
+    return done.update(
+        delivered_at=None,
+        dropped_at=None,
+        error="",
+        attempts=0,
+        replayed_at=timezone.now(),
+        next_attempt_at=timezone.now(),
+    )
+
+
+def _lock(endpoint: WebhookEndpoint) -> WebhookEndpoint:
+    return for_update(WebhookEndpoint.objects.order_by("pk")).get(pk=endpoint.pk)
+
+
+@sensitive_variables()
+def _secret(salt: str, key: str) -> str:
+    hmac = salted_hmac(SALT, salt, secret=key, algorithm="sha256")
+    return "whsec_" + base64.b64encode(hmac.digest()).decode()

@@ -1,0 +1,1 @@
+"""Oscar's dashboard: systems that are told of events."""
