@@ -74,6 +74,11 @@ TRAINING = {
             "access_fn": may_open,
         },
         {
+            "label": _("Webhooks"),
+            "url_name": "training_credits:webhook-list",
+            "access_fn": may_open,
+        },
+        {
             "label": _("API tokens"),
             "url_name": "training_credits:api-token-list",
             "access_fn": may_open,

@@ -28,6 +28,7 @@ from .shop.dashboard.codes import usage as code_usage
 from .shop.dashboard.codes import views as code_views
 from .shop.dashboard.deliveries import views as deliveries_views
 from .shop.dashboard.requests import views as requests_views
+from .shop.dashboard.webhooks import views as webhook_views
 from .shop.direct_purchase import asking
 from .shop.direct_purchase import views as direct_purchase_views
 
@@ -328,5 +329,50 @@ urlpatterns = [
         "dashboard/api-tokens/<training_row:pk>/revoke/",
         api_token_views.RevokeTokenView.as_view(),
         name="api-token-revoke",
+    ),
+    path(
+        "dashboard/webhooks/",
+        webhook_views.WebhookListView.as_view(),
+        name="webhook-list",
+    ),
+    path(
+        "dashboard/webhooks/new/",
+        webhook_views.CreateWebhookView.as_view(),
+        name="webhook-create",
+    ),
+    path(
+        "dashboard/webhooks/<training_row:pk>/",
+        webhook_views.WebhookView.as_view(),
+        name="webhook",
+    ),
+    path(
+        "dashboard/webhooks/<training_row:pk>/edit/",
+        webhook_views.EditWebhookView.as_view(),
+        name="webhook-edit",
+    ),
+    path(
+        "dashboard/webhooks/<training_row:pk>/switch/",
+        webhook_views.SwitchWebhookView.as_view(),
+        name="webhook-switch",
+    ),
+    path(
+        "dashboard/webhooks/<training_row:pk>/rotate/",
+        webhook_views.RotateSecretView.as_view(),
+        name="webhook-rotate",
+    ),
+    path(
+        "dashboard/webhooks/<training_row:pk>/try/",
+        webhook_views.TryWebhookView.as_view(),
+        name="webhook-try",
+    ),
+    path(
+        "dashboard/webhooks/<training_row:pk>/replay/",
+        webhook_views.ReplayWebhookView.as_view(),
+        name="webhook-replay",
+    ),
+    path(
+        "dashboard/webhooks/<training_row:pk>/delete/",
+        webhook_views.DeleteWebhookView.as_view(),
+        name="webhook-delete",
     ),
 ]

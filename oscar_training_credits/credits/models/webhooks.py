@@ -99,6 +99,6 @@ class WebhookEndpoint(ServiceColumns):
         return not self.events or event in self.events or event == EventType.TEST
 
     def salts(self, at: datetime) -> list[str]:
-        """Return what its secrets are derived from; for a day the former one as well."""
+        """Return what its secrets are derived from, for a day the former one too."""
         ends = self.rotated_at and self.rotated_at + self.FORMER_SECRET_WORKS
         return [self.salt, *([self.former_salt] if ends and at < ends else [])]

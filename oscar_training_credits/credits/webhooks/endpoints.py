@@ -28,16 +28,24 @@ def make_endpoint(
     *,
     description: str,
     events: Iterable[str] = (),
+    salt: str | None = None,
     by: AbstractBaseUser | None = None,
 ) -> WebhookEndpoint:
-    """Make an endpoint that is told of these events, or of all, from now on."""
-    return WebhookEndpoint.objects.create(
-        url=url,
-        description=description,
-        events=list(events),
-        salt=secrets.token_hex(32),
-        created_by_id=by.pk if by else None,
+    """Make an endpoint that is told of these events, or of all, from now on.
+
+    Made once per `salt`, 64 random characters, if the caller makes up one: again, it
+    returns the first.
+    """
+    made, _is_new = WebhookEndpoint.objects.get_or_create(
+        salt=salt or secrets.token_hex(32),
+        defaults={
+            "url": url,
+            "description": description,
+            "events": list(events),
+            "created_by_id": by.pk if by else None,
+        },
     )
+    return made
 
 
 @sensitive_variables()

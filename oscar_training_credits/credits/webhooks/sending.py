@@ -107,7 +107,7 @@ def is_public(machine: str) -> bool:
     if isinstance(address, IPv6Address):
         inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
         if address in NAT64:
-            inner.append(ip_address(int(address) & 0xFFFFFFFF))  # type: ignore[arg-type]
+            inner.append(ip_address(int(address) & 0xFFFFFFFF))
         if not all(is_public(str(each)) for each in inner if each):
             return False
         if address.ipv4_mapped:

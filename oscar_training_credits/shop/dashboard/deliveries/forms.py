@@ -36,6 +36,8 @@ class DeliverySearchForm(forms.Form):
         label=gettext_lazy("Name or e-mail address"), required=False
     )
     training = forms.CharField(label=gettext_lazy("Training"), required=False)
+    # From the page of a webhook.
+    webhook = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     def filtered(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         asked = self.cleaned_data
@@ -47,6 +49,8 @@ class DeliverySearchForm(forms.Form):
         )
         if asked["state"] == "failed":
             rows = rows.exclude(error="")
+        if asked["webhook"]:
+            rows = rows.filter(endpoint=asked["webhook"])
         found = Q()
         if asked["learner"]:
             found = learner_matches(asked["learner"], prefix="access__learner")

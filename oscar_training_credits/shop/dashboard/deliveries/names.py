@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ....credits.models import AccessChange, Delivery
+from ....credits.models import AccessChange, Delivery, EventType
 from ....credits.wording import name_of
 from ...communication.names import name_of_mail
 
@@ -19,7 +19,9 @@ ACCESS: dict[str, Any] = {
 
 
 def receiver_of(delivery: Delivery) -> str:
-    """Return for whom a delivery is: the learner, or who gets the mail."""
+    """Return for whom a delivery is: the learner, who gets the mail, or the system."""
+    if delivery.endpoint:
+        return str(delivery.endpoint)
     user = delivery.access.learner if delivery.access else delivery.user
     if user:
         return name_of(user)
@@ -31,9 +33,11 @@ def receiver_of(delivery: Delivery) -> str:
 
 
 def what(delivery: Delivery) -> str:
-    """Return what a delivery tells: what happened to access, or the name of a mail."""
+    """Return what a delivery tells: what happened, or the name of a mail."""
     if delivery.channel == Delivery.Channel.MAIL:
         return name_of_mail(delivery.kind)
+    if delivery.channel == Delivery.Channel.WEBHOOK:
+        return str(EventType(delivery.kind).label)
     return str(ACCESS[delivery.kind])
 
 

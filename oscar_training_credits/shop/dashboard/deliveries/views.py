@@ -56,6 +56,7 @@ class DeliveryListView(SearchedTableView):
             "access__training__product__parent",
             "deleted_training__product__parent",
             "user",
+            "endpoint",
         )
 
     def get_table_kwargs(self) -> dict[str, Any]:
