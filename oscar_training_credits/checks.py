@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import apps
@@ -65,6 +66,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         *_check_low_balance(),
         *_check_notices(),
         *_check_outbox(),
+        *_check_webhooks(),
         *_check_keys(),
         *_check_names(),
         *_check_holds(),
@@ -500,6 +502,27 @@ def _check_outbox() -> Iterator[CheckMessage]:
             "E044",
             hint="Write for example 20.",
         )
+
+
+def _check_webhooks() -> Iterator[CheckMessage]:
+    hosts: Any = settings.WEBHOOK_HOSTS
+    if not isinstance(hosts, (list, tuple)) or not all(map(_is_host, hosts)):
+        yield _wrong(
+            "WEBHOOK_HOSTS",
+            "must be a list of receivers",
+            "E046",
+            hint='Write each as "host:port", [] for none.',
+        )
+    if settings.WEBHOOKS and not all(map(find_spec, ("standardwebhooks", "urllib3"))):
+        yield Error(
+            "Webhooks are on, but what signs and sends them is not installed.",
+            hint='Install "django-oscar-training-credits[webhooks]".',
+            id="training_credits.E045",
+        )
+
+
+def _is_host(text: Any) -> bool:
+    return isinstance(text, str) and bool(re.fullmatch(r".+:[0-9]{1,5}", text))
 
 
 def _check_path(name: str, path: Any) -> Iterator[CheckMessage]:

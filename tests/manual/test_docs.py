@@ -21,7 +21,7 @@ from oscar_training_credits.credits import terms as terms_of_training
 from oscar_training_credits.credits.codes import history, issuing
 from oscar_training_credits.credits.codes.refusals import Reason
 from oscar_training_credits.credits.ledger import cutting
-from oscar_training_credits.credits.models import Scope
+from oscar_training_credits.credits.models import EventType, Scope
 from oscar_training_credits.rest import loading as rest
 from oscar_training_credits.shop.loading import MIXINS
 from oscar_training_credits.templatetags.training_credits import register
@@ -270,6 +270,14 @@ def test_every_scope_and_problem_is_documented_and_no_other():
 
     assert re.findall(r"^\| `(\w+:\w+)` \| (.*) \|$", text, re.M) == scopes
     assert re.findall(r"^\| `(\S+)` \| (\d+) \| (.*) \|$", text, re.M) == problems
+
+
+def test_every_event_is_documented_and_no_other():
+    text = (DOCS / "webhooks.md").read_text(encoding="utf-8")
+
+    documented = re.findall(r"^\| `(\w+\.\w+)` \| (.*) \|$", text, re.MULTILINE)
+
+    assert documented == [(each.value, str(each.label)) for each in EventType]
 
 
 @pytest.mark.parametrize("document", ["docs/installation.md", "README.md"])

@@ -601,3 +601,22 @@ def test_a_mixin_after_the_page_is_an_error(monkeypatch):
     (message,) = found()["E023"]
 
     assert "Backwards has Wagtail's page before TrainingPageMixin" in message.msg
+
+
+def test_webhooks_that_cannot_be_sent_are_an_error(settings, monkeypatch):
+    assert "E045" not in found()
+    settings.TRAINING_CREDITS_WEBHOOKS = True
+    assert "E045" not in found()
+
+    # As a path entry that is None: Python then finds no such package.
+    monkeypatch.setitem(sys.modules, "standardwebhooks", None)
+
+    (message,) = found()["E045"]
+    assert "[webhooks]" in message.hint
+
+
+@pytest.mark.parametrize("hosts", ["crm:443", ["crm"], [443], [":443"]])
+def test_receivers_that_are_none_are_an_error(hosts, settings):
+    settings.TRAINING_CREDITS_WEBHOOK_HOSTS = hosts
+
+    assert "E046" in found()

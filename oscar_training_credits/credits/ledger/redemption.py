@@ -224,7 +224,7 @@ def redeem(order: Any, quote: Quote, *, learner: AbstractBaseUser) -> Settlement
             order_number=order.number,
             basket_id=order.basket_id,
         )
-    events.redeemed(redemptions.values())
+    events.redeemed(redemptions.values(), were_held=bool(quote.holds))
     for redemption in redemptions.values():
         announce = partial(
             signals.credits_redeemed.send_robust, Redemption, redemption=redemption

@@ -86,8 +86,10 @@ def codes_issued(issued: Iterable[tuple[CreditCode, int]]) -> None:
         _write(endpoints, event, {"codes": codes}, queue="codes")
 
 
-def redeemed(redemptions: Iterable[Redemption]) -> None:
-    _tell_of_redemptions(EventType.CREDITS_REDEEMED, redemptions, sign=-1)
+def redeemed(redemptions: Iterable[Redemption], *, were_held: bool) -> None:
+    """Tell that credits were spent. Those that were held have left the code before."""
+    event = EventType.CREDITS_REDEEMED
+    _tell_of_redemptions(event, redemptions, sign=-1, were_held=were_held)
 
 
 def held(redemptions: Iterable[Redemption]) -> None:
@@ -144,13 +146,12 @@ def try_out(endpoint: WebhookEndpoint) -> Delivery:
 
 
 def _tell_of_redemptions(
-    event: str, redemptions: Iterable[Redemption], *, sign: int
+    event: str, redemptions: Iterable[Redemption], *, sign: int, **more: Any
 ) -> None:
     endpoints = _listening(event)
     for each in redemptions if endpoints else ():
-        _write_of_credits(
-            endpoints, event, each.code, sign * each.credits, **_about(each)
-        )
+        about, credits = {**_about(each), **more}, sign * each.credits
+        _write_of_credits(endpoints, event, each.code, credits, **about)
 
 
 def _about(redemption: Redemption) -> dict[str, Any]:

@@ -154,6 +154,9 @@ def _post(endpoint: WebhookEndpoint, delivery: Delivery) -> int:
             preload_content=False,
         )
         return int(answer.status)
+    except urllib3.exceptions.NewConnectionError as error:
+        # To urllib3 it is a kind of time-out.
+        raise DeliveryFailed(_("The receiver can't be reached.")) from error
     except urllib3.exceptions.TimeoutError as error:
         raise DeliveryFailed(_("The receiver did not answer in time.")) from error
     except urllib3.exceptions.SSLError as error:
