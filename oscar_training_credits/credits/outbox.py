@@ -32,6 +32,8 @@ LONGEST_DELAY = timedelta(hours=6)
 FAILURES_IN_A_ROW = 5
 """After so many a receiver seems to be down: the rest for it can wait."""
 LONGEST_ERROR = 500
+PRUNED = (Delivery.Channel.MAIL, Delivery.Channel.WEBHOOK)
+"""Of which channels nothing is kept for ever."""
 MOST_PRUNED = 5_000
 
 logger = logging.getLogger("training_credits")
@@ -119,7 +121,7 @@ def deliver_due(*, seconds: float | None = None) -> Round:
 
 
 def prune() -> int:
-    """Delete mails that were sent, or given up, long ago; return how many.
+    """Delete mails and webhooks that were sent or given up long ago; return how many.
 
     How long is `TRAINING_CREDITS_DELIVERY_DAYS`. What is never written a second time
     because it is there stays, as does what says what a learning system knows. Safe to
@@ -129,7 +131,7 @@ def prune() -> int:
         return 0
     before = timezone.now() - timedelta(days=settings.DELIVERY_DAYS)
     over = Q(delivered_at__lt=before) | Q(delivered_at=None, dropped_at__lt=before)
-    old = Delivery.objects.filter(over, channel=Delivery.Channel.MAIL, is_kept=False)
+    old = Delivery.objects.filter(over, channel__in=PRUNED, is_kept=False)
     # Some at a time: nothing else is held up, and the next run goes on.
     keys = list(old.order_by("pk").values_list("pk", flat=True)[:MOST_PRUNED])
     deleted, _by_model = Delivery.objects.filter(pk__in=keys).delete()

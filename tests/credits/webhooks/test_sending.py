@@ -154,6 +154,18 @@ def test_what_was_sent_and_given_up_is_replayed_with_its_ids(receiver, endpoint)
     assert again == [first, second]
 
 
+def test_what_arrived_long_ago_is_deleted(receiver, endpoint, settings):
+    settings.TRAINING_CREDITS_DELIVERY_DAYS = 30
+    make_code()
+    send_all()
+
+    with time_machine.travel(timezone.now() + timedelta(days=31), tick=False):
+        make_code()
+        assert outbox.prune() == 2
+
+    assert Delivery.objects.pending().count() == 2
+
+
 def test_messages_are_signed_with_both_secrets_for_a_day(receiver, endpoint):
     former = endpoints.secret_of(endpoint)
     rotated = endpoints.rotate_secret(endpoint, former=endpoint.salt)
