@@ -210,6 +210,7 @@ def _write(
             kind=event,
             endpoint=endpoint,
             content=content,
+            is_kept=False,
         )
         for endpoint in endpoints
     )
