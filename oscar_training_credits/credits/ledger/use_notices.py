@@ -52,13 +52,16 @@ def due() -> list[tuple[int, datetime]]:
 def note_told(pk: int, until: datetime) -> Used | None:
     """Note that managers hear what was used until then, and return what that is.
 
-    None if another process has just told them. The caller writes the notice in the
-    same transaction.
+    None if another process has just told them, even of a moment less. The caller writes
+    the notice in the same transaction.
     """
     row = for_update(CodeNotices.objects.filter(pk=pk)).first()
     if row is None or row.used_until is None or row.used_until >= until:
         return None
+    is_untold = bool(_used([pk], until))
     CodeNotices.objects.filter(pk=pk).update(used_until=until)
+    if not is_untold:
+        return None
     return Used(CreditCode.objects.get(pk=row.code_id), row.used_until, until)
 
 
