@@ -109,6 +109,9 @@ TRAINING_CREDITS_MOST_PLACES = 25
 # Who gets requests for credits from learners without a code that somebody looks after.
 TRAINING_CREDITS_REQUESTS_ADDRESS = "training@northlight.example"
 
+# Other systems are told of what happens to credits, once staff have made a webhook.
+TRAINING_CREDITS_WEBHOOKS = True
+
 # Training credits. Error mails show no code that was typed.
 DEFAULT_EXCEPTION_REPORTER_FILTER = (
     "oscar_training_credits.shop.error_reports.ErrorReportFilter"
