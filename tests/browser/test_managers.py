@@ -61,8 +61,8 @@ def test_a_manager_looks_after_a_code(page, live_server, code):
     page.get_by_text("The limits are set.").wait_for()
 
     page.get_by_role("link", name="Notices…").click()
-    page.get_by_label("Few credits are left from").fill("30")
-    page.get_by_label("What was used, by whom").select_option("Once a week")
+    page.get_by_label("Mail when so many credits are left").fill("30")
+    page.get_by_label("Mail what was used, and by whom").select_option("Once a week")
     page.get_by_label("Monthly statement").check()
     look_at(page, "notices")
     page.get_by_role("button", name="Set the notices").click()

@@ -20,20 +20,19 @@ class NoticesForm(forms.Form):
     """Which mails a code's managers get, and when few credits are left on it."""
 
     low_credits = forms.IntegerField(
-        label=gettext_lazy("Few credits are left from"),
+        label=gettext_lazy("Mail when so many credits are left"),
         required=False,
         min_value=1,
         max_value=2_147_483_647,
-        help_text=gettext_lazy("A number of credits."),
     )
     low_percent = forms.IntegerField(
-        label=gettext_lazy("Or from so many percent"),
+        label=gettext_lazy("Or when so many percent are left"),
         required=False,
         min_value=1,
         max_value=100,
     )
     used = forms.ChoiceField(
-        label=gettext_lazy("What was used, by whom"), required=False
+        label=gettext_lazy("Mail what was used, and by whom"), required=False
     )
     off = forms.MultipleChoiceField(
         label=gettext_lazy("Mails that the managers do without"),
