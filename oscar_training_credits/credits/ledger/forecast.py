@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
-from itertools import islice
+from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
 from ..models import CreditCode, CreditGrant, Redemption, RedemptionLine
@@ -21,6 +21,8 @@ SHORTEST_WINDOW = timedelta(days=7)
 FARTHEST = timedelta(days=36_500)
 DAY = timedelta(days=1)
 CHUNK = 1_000
+PART = 50_000
+"""How many keys of codes are looked through at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +80,63 @@ def forecasts(
 def ending_within(days: int, *, at: datetime) -> Iterator[tuple[CreditCode, Forecast]]:
     """Yield the active codes whose credits last no longer than so many days more.
 
-    Read in chunks, in the order of their keys. Those that nothing was spent of lately,
-    and that do not end by then, are not even read.
+    In the order of their keys. Those that can't end by then are not even read.
     """
     until = at + timedelta(days=days)
+    for keys in _may_end_by(until, at=at):
+        for start in range(0, len(keys), CHUNK):
+            codes = CreditCode.objects.filter(pk__in=keys[start : start + CHUNK])
+            chunk = list(codes.order_by("pk"))
+            found = forecasts(chunk, at=at)
+            for code in chunk:
+                end = found[code.pk].lasts_until
+                if found[code.pk].balance and end and end <= until:
+                    yield code, found[code.pk]
+
+
+def _may_end_by(until: datetime, *, at: datetime) -> Iterator[list[int]]:
+    """Yield the keys of the codes that may end by then, for a part of them each time.
+
+    A code whose credits end later ends by then only if so much is spent meanwhile.
+    What was given back is left out of account: it would make the rate smaller.
+    """
+    keys = CreditCode.objects.aggregate(first=Min("pk"), last=Max("pk"))
+    active = CreditCode.objects.filter(state=CreditCode.State.ACTIVE, is_test=False)
     lately = Redemption.objects.filter(
         state=Redemption.State.CAPTURED, created_at__gte=at - WINDOW
     )
-    ending = CreditGrant.objects.filter(expires_at__gt=at, expires_at__lte=until)
-    codes = CreditCode.objects.filter(
-        Q(pk__in=lately.values("code"))
-        | Q(pk__in=ending.values("code"))
-        | Q(expires_at__gt=at, expires_at__lte=until),
-        state=CreditCode.State.ACTIVE,
-        is_test=False,
-    )
-    rows = codes.order_by("pk").iterator(CHUNK)
-    while chunk := list(islice(rows, CHUNK)):
-        found = forecasts(chunk, at=at)
-        for code in chunk:
-            end = found[code.pk].lasts_until
-            if found[code.pk].balance and end and end <= until:
-                yield code, found[code.pk]
+    left = CreditGrant.objects.filter(remaining__gt=0)
+    later = Q(expires_at=None) | Q(expires_at__gt=until)
+    for first in range(keys["first"] or 1, (keys["last"] or 0) + 1, PART):
+        part = (first, first + PART - 1)
+        spent = _sums(lately.filter(code__gte=part[0], code__lte=part[1]), "credits")
+        lasting = _sums(
+            left.filter(later, code__gte=part[0], code__lte=part[1]), "remaining"
+        )
+        ending = left.filter(expires_at__gt=at, expires_at__lte=until)
+        ends = set(
+            ending.filter(code__gte=part[0], code__lte=part[1]).values_list(
+                "code", flat=True
+            )
+        )
+        codes = active.filter(pk__range=part).order_by("pk")
+        yield [
+            pk
+            for pk, created_at, end in codes.values_list(
+                "pk", "created_at", "expires_at"
+            )
+            if (end and at < end <= until)
+            or (
+                (pk in ends or pk in spent)
+                and spent.get(pk, 0) * (until - at)
+                >= lasting.get(pk, 0) * _age(created_at, at)
+            )
+        ]
+
+
+def _sums(rows: QuerySet[Any], name: str) -> dict[int, int]:
+    sums = rows.order_by().values_list("code").annotate(sum=Sum(name))
+    return dict(sums)
 
 
 def outlook(
@@ -141,5 +178,8 @@ def _spent(code_ids: Iterable[int], *, since: datetime) -> dict[int, int]:
 
 
 def _days(code: CreditCode, at: datetime) -> Fraction:
-    age = min(max(at - code.created_at, SHORTEST_WINDOW), WINDOW)
-    return Fraction(age / DAY)
+    return Fraction(_age(code.created_at, at) / DAY)
+
+
+def _age(created_at: datetime, at: datetime) -> timedelta:
+    return min(max(at - created_at, SHORTEST_WINDOW), WINDOW)

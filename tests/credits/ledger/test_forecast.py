@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from datetime import timezone as zones
 from fractions import Fraction
+from random import Random
 
 import pytest
 import time_machine
@@ -12,10 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oscar_training_credits import api
-from oscar_training_credits.credits.ledger.forecast import Portion, outlook
+from oscar_training_credits.credits.ledger import forecast as forecast_module
+from oscar_training_credits.credits.ledger.forecast import (
+    Portion,
+    ending_within,
+    outlook,
+)
 from oscar_training_credits.credits.models import CreditCode
 from oscar_training_credits.test.factories import (
     make_code,
+    make_issued,
     make_learner,
     make_training,
 )
@@ -160,3 +167,45 @@ def test_a_code_with_nothing_left_has_run_dry(code):
     found = forecast(code)
 
     assert (found.balance, found.lasts_until) == (0, NOW)
+
+
+@pytest.mark.parametrize("days", [1, 30, 90, 365, 36_500])
+def test_who_ends_soon_is_found_without_a_look_at_each(db, today, days, monkeypatch):
+    """Compared with the outlook of every code, one by one."""
+    monkeypatch.setattr(forecast_module, "PART", 7)
+    random = Random(days)
+    course = make_training(credits=3)
+    for number in range(40):
+        ends = [None, NOW + random.randint(1, 400) * DAY]
+        issued = make_issued(
+            random.choice([3, 6, 30, 900]),
+            expires_at=random.choice(ends),
+            grant_expires_at=random.choice(ends),
+            is_test=number == 5,
+        )
+        if random.random() < 0.3:
+            api.add_grant(issued.code, 10, expires_at=random.choice(ends))
+        orders = [
+            place_order(make_learner(), (course.product, 1), text=issued.text)
+            for _order in range(random.choice([0, 1, 1]))
+            if number != 5
+        ]
+        if orders and random.random() < 0.3:
+            api.refund_order(orders[0], idempotency_key=f"{number}")
+        born = NOW - random.choice([1, 30, 200]) * DAY
+        CreditCode.objects.filter(pk=issued.code.pk).update(created_at=born)
+    codes = CreditCode.objects.filter(is_test=False).order_by("pk")
+    outlooks = api.forecasts(codes, at=NOW)
+    until = NOW + days * DAY
+
+    expected = [
+        (code.pk, outlooks[code.pk])
+        for code in codes
+        if outlooks[code.pk].balance
+        and outlooks[code.pk].lasts_until
+        and outlooks[code.pk].lasts_until <= until
+    ]
+
+    found = [(code.pk, each) for code, each in ending_within(days, at=NOW)]
+    assert found == expected
+    assert days < 90 or found
