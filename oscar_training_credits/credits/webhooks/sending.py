@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from datetime import timezone as zones
-from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import Any
+from http.client import HTTPConnection, HTTPException
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from threading import Event, Timer
 from urllib.parse import urlsplit
 
 from django.utils import timezone
+from django.utils.encoding import iri_to_uri
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -30,6 +35,7 @@ ANSWER_SECONDS = 10
 GIVEN_UP_AFTER = timedelta(days=5)
 GONE = 410
 NAT64 = IPv6Network("64:ff9b::/96")
+UNICAST = IPv6Network("2000::/3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +92,9 @@ def target_of(url: str) -> Target:
     try:
         parts = urlsplit(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
+        host = (parts.hostname or "").encode("idna").decode()
     except ValueError as error:
         raise DeliveryFailed(_("The address can't be read.")) from error
-    host = parts.hostname or ""
     is_trusted = f"{host}:{port}" in settings.WEBHOOK_HOSTS
     if not host or parts.username is not None or parts.password is not None:
         raise DeliveryFailed(_("The address can't be read."))
@@ -98,21 +104,25 @@ def target_of(url: str) -> Target:
     if not is_trusted and not all(map(is_public, machines)):
         raise DeliveryFailed(_("The address leads to a machine of an inner network."))
     path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-    return Target(parts.scheme, host, port, path, machines[0])
+    return Target(parts.scheme, host, port, iri_to_uri(path), machines[0])
 
 
 def is_public(machine: str) -> bool:
     """Tell whether an IP address is on the Internet, and stands for no inner one."""
     address = ip_address(machine.partition("%")[0])
-    if isinstance(address, IPv6Address):
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in NAT64:
-            inner.append(ip_address(int(address) & 0xFFFFFFFF))
-        if not all(is_public(str(each)) for each in inner if each):
-            return False
-        if address.ipv4_mapped:
-            return True
-    return address.is_global and not address.is_multicast
+    if isinstance(address, IPv4Address):
+        return address.is_global and not address.is_multicast
+    if stands_for := address.ipv4_mapped or _behind_nat64(address):
+        return is_public(str(stands_for))
+    inner = [address.sixtofour, *(address.teredo or ())]
+    if not all(is_public(str(each)) for each in inner if each):
+        return False
+    # Python knows of what is reserved there, and not of all that is outside.
+    return address in UNICAST and address.is_global
+
+
+def _behind_nat64(address: IPv6Address) -> IPv4Address | None:
+    return IPv4Address(int(address) & 0xFFFFFFFF) if address in NAT64 else None
 
 
 def _machines(host: str, port: int) -> list[str]:
@@ -126,45 +136,68 @@ def _machines(host: str, port: int) -> list[str]:
 @sensitive_variables()
 def _post(endpoint: WebhookEndpoint, delivery: Delivery) -> int:
     """Return the status that the receiver answers; nothing else of it is read."""
-    import urllib3
-
     target = target_of(endpoint.url)
     body = json.dumps(delivery.content, separators=(",", ":")).encode()
-    timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=ANSWER_SECONDS)
-    options: dict[str, Any] = {"timeout": timeout, "retries": False, "maxsize": 1}
-    # To the machine that was looked at: the name might lead elsewhere the next time.
-    if target.scheme == "https":
-        pool: Any = urllib3.HTTPSConnectionPool(
-            target.machine,
-            target.port,
-            server_hostname=target.host,
-            assert_hostname=target.host,
-            cert_reqs="CERT_REQUIRED",
-            **options,
-        )
-    else:
-        pool = urllib3.HTTPConnectionPool(target.machine, target.port, **options)
+    headers = _headers(endpoint, delivery, body, target)
     try:
-        answer = pool.urlopen(
-            "POST",
-            target.path,
-            body=body,
-            headers=_headers(endpoint, delivery, body, target),
-            redirect=False,
-            preload_content=False,
-        )
-        return int(answer.status)
-    except urllib3.exceptions.NewConnectionError as error:
-        # To urllib3 it is a kind of time-out.
-        raise DeliveryFailed(_("The receiver can't be reached.")) from error
-    except urllib3.exceptions.TimeoutError as error:
+        with _connected(target) as connection:
+            connection.request("POST", target.path, body=body, headers=headers)
+            return connection.getresponse().status
+    except TimeoutError as error:
         raise DeliveryFailed(_("The receiver did not answer in time.")) from error
-    except urllib3.exceptions.SSLError as error:
+    except ssl.SSLError as error:
         raise DeliveryFailed(_("The receiver has no valid certificate.")) from error
-    except (urllib3.exceptions.HTTPError, OSError) as error:
+    except (OSError, HTTPException) as error:
         raise DeliveryFailed(_("The receiver can't be reached.")) from error
+
+
+@contextmanager
+def _connected(target: Target) -> Iterator[HTTPConnection]:
+    """Connect to the machine that was looked at: its name may lead elsewhere now."""
+    machine = target.machine, target.port
+    with (
+        socket.create_connection(machine, timeout=CONNECT_SECONDS) as plain,
+        _encrypted(plain, target) as ours,
+        _cut_off_in_time(ours),
+    ):
+        ours.settimeout(ANSWER_SECONDS)
+        if isinstance(ours, ssl.SSLSocket):
+            ours.do_handshake()
+        connection = HTTPConnection(target.host, target.port)
+        connection.sock = ours
+        yield connection
+
+
+def _encrypted(plain: socket.socket, target: Target) -> socket.socket:
+    if target.scheme != "https":
+        return plain
+    # It asks for a certificate that is valid for this name.
+    return ssl.create_default_context().wrap_socket(
+        plain, server_hostname=target.host, do_handshake_on_connect=False
+    )
+
+
+@contextmanager
+def _cut_off_in_time(ours: socket.socket) -> Iterator[None]:
+    # The time-out of a socket is for each piece that comes, however small.
+    is_late = Event()
+
+    def cut_off() -> None:
+        is_late.set()
+        with suppress(OSError):
+            # Not the method of an SSL socket, which is for its own thread alone.
+            socket.socket.shutdown(ours, socket.SHUT_RDWR)
+
+    timer = Timer(ANSWER_SECONDS, cut_off)
+    timer.start()
+    try:
+        yield
+    except (OSError, HTTPException) as error:
+        if is_late.is_set():
+            raise TimeoutError from error
+        raise
     finally:
-        pool.close()
+        timer.cancel()
 
 
 @sensitive_variables()
