@@ -156,6 +156,7 @@ def withdraw(request: CreditRequest) -> CreditRequest:
     return _decide(locked, State.WITHDRAWN, None)
 
 
+@own_transaction()
 def expire_requests(at: datetime | None = None) -> int:
     """End the requests that nobody has answered in time; return how many.
 
@@ -165,7 +166,13 @@ def expire_requests(at: datetime | None = None) -> int:
     late = CreditRequest.objects.filter(
         state=State.OPEN, created_at__lte=at - timedelta(days=settings.REQUEST_DAYS)
     )
-    return late.update(state=State.EXPIRED, open_key=None, decided_at=at)
+    ended = {"state": State.EXPIRED, "open_key": None, "decided_at": at}
+    requests = list(for_update(late.order_by("pk")))
+    late.filter(pk__in=[each.pk for each in requests]).update(**ended)
+    for request in requests:
+        request.state = State.EXPIRED
+        events.request_changed(request)
+    return len(requests)
 
 
 def requests_of(learner: Any) -> QuerySet[CreditRequest]:

@@ -39,6 +39,7 @@ class EventType(models.TextChoices):
     REQUEST_APPROVED = "request.approved", _("A request for credits was approved")
     REQUEST_DECLINED = "request.declined", _("A request for credits was declined")
     REQUEST_WITHDRAWN = "request.withdrawn", _("A request for credits was withdrawn")
+    REQUEST_EXPIRED = "request.expired", _("Nobody answered a request in time")
     TEST = "webhook.test", _("Somebody tries the webhook")
 
 
@@ -52,7 +53,7 @@ class WebhookEndpoint(ServiceColumns):
     FORMER_SECRET_WORKS = timedelta(hours=24)
 
     SERVICE_COLUMNS: ClassVar[frozenset[str]] = frozenset(
-        {"salt", "former_salt", "rotated_at", "is_enabled", "disabled_because"}
+        {"salt", "former_salts", "rotated_at", "is_enabled", "disabled_because"}
     )
     ROW_COLUMN: ClassVar[str] = "created_at"
 
@@ -67,7 +68,8 @@ class WebhookEndpoint(ServiceColumns):
     is_enabled = models.BooleanField(_("on"), default=True)
     disabled_because = models.CharField(max_length=200, blank=True, editable=False)
     salt = models.CharField(max_length=64, editable=False)
-    former_salt = models.CharField(max_length=64, blank=True, editable=False)
+    former_salts = models.JSONField(default=list, editable=False)
+    """Of secrets that still sign along: each salt with the second when that ends."""
     rotated_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     created_by = models.ForeignKey(
@@ -100,5 +102,9 @@ class WebhookEndpoint(ServiceColumns):
 
     def salts(self, at: datetime) -> list[str]:
         """Return what its secrets are derived from, for a day the former one too."""
-        ends = self.rotated_at and self.rotated_at + self.FORMER_SECRET_WORKS
-        return [self.salt, *([self.former_salt] if ends and at < ends else [])]
+        return [self.salt, *(salt for salt, _until in self.valid_former_salts(at))]
+
+    def valid_former_salts(self, at: datetime) -> list[tuple[str, float]]:
+        """Return those of secrets that still sign along, the newest first."""
+        known = self.former_salts
+        return [(salt, until) for salt, until in known if at.timestamp() < until]

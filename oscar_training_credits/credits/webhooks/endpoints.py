@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 SALT = "oscar_training_credits.webhook"
+SHOWN_FOR = timedelta(minutes=5)
+"""How long whoever made a secret may see it: for as long as a click may come twice."""
 
 
 def make_endpoint(
@@ -73,10 +75,28 @@ def rotate_secret(endpoint: WebhookEndpoint, *, former: str) -> WebhookEndpoint:
     """
     locked = _lock(endpoint)
     if locked.salt == former:
-        locked.former_salt, locked.salt = locked.salt, secrets.token_hex(32)
-        locked.rotated_at = timezone.now()
-        locked.save(update_fields=["salt", "former_salt", "rotated_at"])
+        now = timezone.now()
+        until = (now + locked.FORMER_SECRET_WORKS).timestamp()
+        # One that is still in use elsewhere, should the secret be lost once more.
+        earlier = locked.valid_former_salts(now)
+        locked.former_salts = [(locked.salt, until), *earlier]
+        locked.salt, locked.rotated_at = secrets.token_hex(32), now
+        locked.save(update_fields=["salt", "former_salts", "rotated_at"])
     return locked
+
+
+def was_made_by(endpoint: WebhookEndpoint, user: AbstractBaseUser) -> bool:
+    """Tell whether this user has made the endpoint just now, and may see its secret."""
+    is_new = endpoint.created_at > timezone.now() - SHOWN_FOR
+    return is_new and not endpoint.rotated_at and endpoint.created_by_id == user.pk
+
+
+def was_rotated_from(endpoint: WebhookEndpoint, former: str) -> bool:
+    """Tell whether the secret has just followed this former salt, and may be seen."""
+    rotated_at, last = endpoint.rotated_at, next(iter(endpoint.former_salts), None)
+    if not rotated_at or not last or last[0] != former:
+        return False
+    return rotated_at > timezone.now() - SHOWN_FOR
 
 
 def switch(endpoint: WebhookEndpoint, *, on: bool, because: str = "") -> None:

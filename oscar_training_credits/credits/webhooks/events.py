@@ -140,8 +140,11 @@ def request_changed(request: CreditRequest) -> None:
 
 
 def try_out(endpoint: WebhookEndpoint) -> Delivery:
-    """Write a message that says nothing, for somebody who tries an endpoint."""
-    (delivery,) = _write([endpoint], EventType.TEST, {}, queue="test")
+    """Write a message that says nothing, for somebody who tries an endpoint.
+
+    It waits for no other one, nor for a test before it that failed.
+    """
+    (delivery,) = _write([endpoint], EventType.TEST, {}, queue="")
     return delivery
 
 
@@ -206,7 +209,7 @@ def _write(
         Delivery(
             channel=Delivery.Channel.WEBHOOK,
             key=uuid4().hex,
-            queue=f"webhook-{endpoint.pk}-{queue}",
+            queue=f"webhook-{endpoint.pk}-{queue}" if queue else "",
             kind=event,
             endpoint=endpoint,
             content=content,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -136,6 +137,16 @@ def test_requests_are_told(receiver, endpoint):
         "request.declined",
     ]
     assert about[1]["data"]["child"]
+
+
+def test_requests_that_nobody_answers_are_told(receiver, endpoint):
+    asked, _is_new = api.ask_for_credits(make_learner(), {make_training(): 1})
+
+    assert api.expire_requests(asked.created_at + timedelta(days=15)) == 1
+
+    messages = told(receiver, endpoint)
+    assert named(messages) == ["request.open", "request.expired"]
+    assert messages[1]["data"]["request"] == asked.pk
 
 
 def test_many_codes_are_one_event(receiver, endpoint):

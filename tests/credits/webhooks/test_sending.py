@@ -187,6 +187,22 @@ def test_messages_are_signed_with_both_secrets_for_a_day(receiver, endpoint):
                 message.read(former)
 
 
+def test_a_secret_signs_for_its_day_though_another_is_made(receiver, endpoint):
+    known = [endpoints.secret_of(endpoint)]
+    for _each in range(2):
+        rotated = endpoints.rotate_secret(endpoint, former=endpoint.salt)
+        endpoint.refresh_from_db()
+        known.append(endpoints.secret_of(rotated))
+    events.try_out(endpoint)
+
+    send_all()
+
+    (message,) = receiver.messages
+    assert len(set(known)) == 3
+    for secret in known:
+        assert message.read(secret)["type"] == "webhook.test"
+
+
 def test_the_secret_outlives_a_change_of_the_sites_own(receiver, endpoint, settings):
     former = endpoints.secret_of(endpoint)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
@@ -206,3 +208,48 @@ def test_each_page_is_for_those_with_its_permission(name, role, endpoint):
 def test_where_none_are_sent_there_are_none(staff):
     assert staff.get(LIST).status_code == 404
     assert "Webhooks" not in text_of(staff.get(reverse("dashboard:index")))
+
+
+def test_a_test_that_failed_holds_no_other(staff, receiver, endpoint):
+    receiver.answers = [500]
+    staff.post(page("webhook-try", endpoint))
+
+    arrived = staff.post(page("webhook-try", endpoint), follow=True)
+
+    assert "It has arrived." in text_of(arrived)
+
+
+def test_a_form_that_was_used_shows_the_secret_to_nobody_else(staff, receiver):
+    form = form_of(staff, receiver)
+    staff.post(NEW, form)
+
+    again = client_of(*ALL).post(NEW, form, follow=True)
+
+    assert "This page was used before" in text_of(again)
+    assert secret_on(again) == ""
+
+
+def test_a_form_that_was_used_shows_no_secret_later(staff, receiver):
+    form = form_of(staff, receiver)
+    staff.post(NEW, form)
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        again = staff.post(NEW, form, follow=True)
+
+    assert "This page was used before" in text_of(again)
+    assert secret_on(again) == ""
+
+
+@pytest.mark.parametrize("former", ["the first", "of nobody"])
+def test_an_old_form_shows_no_new_secret(staff, endpoint, former):
+    first = endpoint.salt
+    endpoints.rotate_secret(endpoint, former=first)
+    secret = endpoints.secret_of(WebhookEndpoint.objects.get())
+    sent = {"former": first if former == "the first" else "0" * 64}
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        again = staff.post(page("webhook-rotate", endpoint), sent, follow=True)
+
+    assert "This page was used before" in text_of(again)
+    assert secret_on(again) == ""
+    assert endpoints.secret_of(WebhookEndpoint.objects.get()) == secret

@@ -30,6 +30,7 @@ from ....credits.outbox import Result
 from ....credits.terms import start_of
 from ....credits.webhooks import endpoints, events, sending
 from ....exceptions import DeliveryFailed
+from ..codes.base import used_before
 from ..mixins import DashboardTable, PermissionMixin, may
 
 LIST = "training_credits:webhook-list"
@@ -145,6 +146,9 @@ class CreateWebhookView(WebhooksMixin, FormView):  # type: ignore[type-arg]
             salt=asked["salt"],
             by=self.request.user,
         )
+        if not endpoints.was_made_by(endpoint, self.request.user):
+            form.add_error(None, used_before())
+            return self.form_invalid(form)
         return show_secret(self.request, endpoint)
 
 
@@ -294,6 +298,9 @@ class RotateSecretView(ChangeWebhookView):
     def form_valid(self, form: Any) -> HttpResponse:
         former = form.cleaned_data["former"]
         rotated = endpoints.rotate_secret(self.endpoint, former=former)
+        if not endpoints.was_rotated_from(rotated, former):
+            messages.error(self.request, used_before())
+            return redirect(PAGE, pk=rotated.pk)
         return show_secret(self.request, rotated)
 
 
