@@ -198,7 +198,7 @@ class TrainingPageMixin(RestrictedFields, TermsFields):
         """Return the product, read with what offering it asks if it is not read yet."""
         product: Any = self._meta.get_field("product")
         if self.product_id and not product.is_cached(self):
-            self.product = offered_product(self.product_id)
+            self.product = offered_product(pk=self.product_id)
         return self.product
 
     @property

@@ -65,6 +65,13 @@ def access_status(learner: Learner, training: TrainingProduct) -> AccessStatus:
     return access_statuses(learner, [training]).get(training.pk, NO_ACCESS)
 
 
+def has_begun(order: Any) -> bool:
+    """Tell whether all that `order` opened is open by now; False if that is nothing."""
+    given = Access.objects.filter(order_line__order=order.pk)
+    starts = list(given.values_list("starts_at", flat=True))
+    return bool(starts) and max(starts) <= timezone.now()
+
+
 def access_statuses(
     learner: Learner, trainings: Iterable[TrainingProduct]
 ) -> dict[int, AccessStatus]:

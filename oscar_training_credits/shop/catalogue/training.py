@@ -96,26 +96,35 @@ def read_with_stock(products: Iterable[Any]) -> None:
         keep_stock(product, records)
 
 
-def offered_product(pk: int) -> Any:
-    """Return a product with all that offering it asks: one query.
+def offered_product(**known: Any) -> Any:
+    """Return the product of this `pk` or `training` with all that offering it asks.
 
-    These are its terms, its type, its stock records, and whether it has options.
+    These are its terms, its type, its stock records, and whether it has options: one
+    query.
+
+    Raises:
+        DoesNotExist: there is none.
     """
     Option = get_model("catalogue", "Option")
     StockRecord = get_model("partner", "StockRecord")
     of_class = Option.objects.filter(productclass=OuterRef("product__product_class"))
     own = Option.objects.filter(product=OuterRef("product"))
     records = list(
-        StockRecord.objects.filter(product=pk)
+        StockRecord.objects.filter(
+            **{f"product__{name}": value for name, value in known.items()}
+        )
         .select_related(
-            "product__training", "product__credit_pack", "product__product_class"
+            "product__training",
+            "product__credit_pack",
+            "product__product_class",
+            "partner",
         )
         .annotate(has_product_class_options=Exists(of_class))
         .annotate(has_product_options=Exists(own))
     )
     if not records:
         Product = get_model("catalogue", "Product")
-        return Product._default_manager.select_related(*TERMS).get(pk=pk)
+        return Product._default_manager.select_related(*TERMS).get(**known)
     first = records[0]
     product = first.product
     # Where Oscar's `has_options` looks first, as in Oscar's own lists.

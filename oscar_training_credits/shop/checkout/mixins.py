@@ -194,6 +194,14 @@ class TrainingOrderPlacementMixin(Extension):
             logger.exception("Order %s: failed after it was placed", order.number)
             return self.show_order_despite_failure(order)
 
+    def place_order(self, *args: Any, **kwargs: Any) -> Any:
+        order = super().place_order(*args, **kwargs)
+        basket = kwargs.get("basket")
+        if basket is not None and basket.status == basket.SUBMITTED:
+            # In the transaction that wrote the order; Oscar would do it once more.
+            basket.submit = _submitted_before
+        return order
+
     @contextmanager
     def noting_payments(self, order_number: Any, basket: Any) -> Iterator[None]:
         """Note at once what the site takes inside this, until its order is written."""
@@ -287,6 +295,10 @@ class TrainingOrderPlacementMixin(Extension):
         Basket = get_model("basket", "Basket")
         basket_id = self.checkout_session.get_submitted_basket_id()
         return Basket._default_manager.filter(pk=basket_id).first()
+
+
+def _submitted_before() -> None:
+    """Stand in for the `submit` of a basket that was submitted with its order."""
 
 
 def answer_refusal(request: Any, refused: OrderRefused) -> HttpResponseRedirect:

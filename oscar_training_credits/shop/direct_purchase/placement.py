@@ -20,6 +20,9 @@ logger = logging.getLogger("training_credits")
 class DirectPlacement(Placement):
     """Places an order as Oscar's checkout does, for a basket that credits cover."""
 
+    order: Any = None
+    """What has been written by this request."""
+
     def place(self, basket: Any) -> Any:
         """Write the order, send its mail and signals, and return it."""
         shipping = get_class("shipping.methods", "NoShippingRequired")()
@@ -42,10 +45,11 @@ class DirectPlacement(Placement):
             # As Oscar's checkout does: whatever failed, nothing was written.
             logger.exception("Basket %s: could not place the order", basket.pk)
             raise PurchaseRefused(nothing_taken()) from error
-        return placed_order(basket)
+        return self.order or placed_order(basket)
 
     def handle_successful_order(self, order: Any) -> HttpResponseRedirect:
         """Send mail and signal, without ending the checkout of the shopping basket."""
+        self.order = order
         self.send_order_placed_email(order)
         response = HttpResponseRedirect(self.get_success_url())
         self.send_signal(self.request, response, order)

@@ -254,9 +254,10 @@ def confirm(
     Raises:
         PurchaseRefused: it can't be bought, or not as shown; nothing was taken.
     """
-    if before and (order := confirmed_before(before, request.user)):
-        return order
     state = purchase_state(training, request.user)
+    is_new = before is None or is_under_way(before, state)
+    if before and not is_new and (order := confirmed_before(before, request.user)):
+        return order
     refuse_useless(state)
     if state.basket is None:
         raise PurchaseRefused(needs_a_code())
@@ -270,12 +271,33 @@ def confirm(
     if text := confirmed.change(confirmed.price_of(basket), before):
         raise PurchaseRefused(text)
     confirmed.confirm(basket, before)
+    note_bare(basket)
     try:
         return DirectPlacement(request).place(basket)
     except PurchaseRefused:
         # Another tab may have been faster: then nothing is to be changed here.
         refuse_useless(purchase_state(training, request.user))
         raise
+
+
+def is_under_way(before: ConfirmedPrice, state: PurchaseState) -> bool:
+    return state.basket is not None and state.basket.pk == before.basket_id
+
+
+def note_bare(basket: Any) -> None:
+    """Spare Oscar the questions for vouchers and options of a purchase in place.
+
+    Its basket was frozen by the transaction that made it, so nobody could add any.
+    """
+    keep_none(basket, "vouchers")
+    for line in basket.all_lines():
+        keep_none(line, "attributes")
+
+
+def keep_none(row: Any, name: str) -> None:
+    """Let the rows of this name that hang on `row` be none, without a query."""
+    read = vars(row).setdefault("_prefetched_objects_cache", {})
+    read[name] = getattr(row, name).none()
 
 
 def refuse_useless(state: PurchaseState) -> None:
@@ -307,6 +329,9 @@ def needs_a_code() -> str:
 
 def thanks(training: TrainingProduct, order: Any) -> str:
     """Return what is said to who has just bought `training`."""
+    text = _("Thank you. You have access now. Your order number is %(number)s.")
+    if status.has_begun(order):
+        return text % {"number": order.number}
     access_status = status.access_status(order.user, training)
     if access_status.is_to_come and access_status.starts_at:
         text = _(
@@ -316,7 +341,6 @@ def thanks(training: TrainingProduct, order: Any) -> str:
             "day": wording.day_of(access_status.starts_at),
             "number": order.number,
         }
-    text = _("Thank you. You have access now. Your order number is %(number)s.")
     return text % {"number": order.number}
 
 

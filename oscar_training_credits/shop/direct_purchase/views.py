@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -21,6 +21,7 @@ from ...exceptions import PurchaseRefused
 from ..basket import answers, refused_codes, typed_codes
 from ..basket.views import ReturningView
 from ..catalogue.content_links import content_links
+from ..catalogue.training import offered_product
 from ..order import confirmed
 from ..requesters import requester_of
 from . import purchase
@@ -38,8 +39,11 @@ class DirectPurchaseView(LoginRequiredMixin, ReturningView):
         return links.get(self.training.pk) or reverse("training_credits:my-training")
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        trainings = TrainingProduct.objects.select_related("product__product_class")
-        self.training = get_object_or_404(trainings, pk=kwargs.pop("training_id"))
+        try:
+            product = offered_product(training=kwargs.pop("training_id"))
+        except ObjectDoesNotExist as unknown:
+            raise Http404 from unknown
+        self.training = product.training
         return super().dispatch(request, *args, **kwargs)
 
     def handle_no_permission(self) -> HttpResponseRedirect:

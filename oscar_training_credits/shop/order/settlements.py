@@ -168,9 +168,10 @@ def settlement_of(
     if not settled:
         # No credits were taken without a line that they pay for.
         return OrderSettlement(order, {}, ()) if or_money else None
-    prefetch_related_objects(
-        [order], Prefetch("credit_redemptions", queryset=redemptions_with_refunds())
-    )
+    if "credit_redemptions" not in getattr(order, "_prefetched_objects_cache", {}):
+        # Building the query takes as long as asking it.
+        redemptions = Prefetch("credit_redemptions", redemptions_with_refunds())
+        prefetch_related_objects([order], redemptions)
     return OrderSettlement(order, settled, tuple(order.credit_redemptions.all()))
 
 
