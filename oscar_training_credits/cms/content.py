@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import IntegerField, QuerySet, Value
 from wagtail.models import Locale
 
 from ..credits.access import status
@@ -24,20 +25,35 @@ def course_pages(trainings: Iterable[TrainingProduct]) -> dict[int, str]:
 
     Of a page and its translations that is the one in the language of the moment. A
     page that stands outside every site has no address.
-    One query for each page model that has the mixin.
+    One query for each page model that has the mixin; two for the page of one training.
     """
     trainings = list(trainings)
     by_product = {each.product_id: each.pk for each in trainings}
     links = product_pages(trainings)
     here = _language()
-    for model in training_page_models():
-        pages = model._default_manager.filter(product_id__in=by_product, live=True)
+    for pages in _live_pages(by_product):
         # The last one wins: in this language, and the oldest of them.
         for page in sorted(pages, key=lambda page: (page.locale_id == here, -page.pk)):
             # None where no site's root is above it: nobody can open it.
             if link := page.get_url():
                 links[by_product[page.product_id]] = link
     return links
+
+
+def _live_pages(product_ids: Collection[int]) -> list[QuerySet[Any]]:
+    """Return the live pages that sell these products, by their model."""
+    found = [
+        model._default_manager.filter(product_id__in=product_ids, live=True)
+        for model in training_page_models()
+    ]
+    if len(product_ids) > 1 or len(found) < 3:
+        return found
+    # One is on pages of one model, as a rule, and a page has many columns.
+    first, *others = (
+        pages.order_by().values_list(Value(number, IntegerField()))
+        for number, pages in enumerate(found)
+    )
+    return [found[number] for (number,) in first.union(*others)]
 
 
 def _language() -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Subquery, prefetch_related_objects
 from django.views.decorators.debug import sensitive_variables
 
 from ...exceptions import CreditCodeRefused
@@ -14,7 +14,7 @@ from ..isolation import own_transaction
 from ..ledger import redemption
 from ..ledger.quoting import Item
 from ..models import AppliedCode, CreditCode
-from . import code_text, turning_away
+from . import code_text, reading, turning_away
 from .refusals import Reason, Refusal
 from .rules import Purchase, first_refusal
 from .throttling import Requester, counted
@@ -125,6 +125,10 @@ def unknown(text: str) -> Refusal:
 
 def applied_codes(basket: Any) -> list[CreditCode]:
     """Return the codes applied to `basket` with their grants, in the order applied."""
+    if reading.is_possible():
+        found = reading.applied_codes(basket.pk)
+        prefetch_related_objects([each for each in found if each.content_id], "content")
+        return found
     applied = AppliedCode.objects.filter(basket_id=basket.pk)
     codes = CreditCode.objects.filter(pk__in=applied.values("code_id"))
     in_order = codes.order_by(

@@ -1,4 +1,4 @@
-"""On PostgreSQL, codes are locked by one statement, and credits taken by another.
+"""On PostgreSQL credits are taken by one statement, as codes are locked by another.
 
 Orders paid by the same code wait for one another from its lock to the commit, and so
 for each question that is asked in between. And the ORM takes longer to build the
@@ -8,27 +8,13 @@ ORM's way, for the other databases; what is decided under the lock is the same t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, lru_cache
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from django.db import connections, router
 
 from ...exceptions import NotEnoughCredits
-from ..models import CreditCode, CreditGrant, LedgerEntry, Redemption
-
-# Sorted before they are locked: codes in the order of their keys, and the grants of
-# each after it.
-LOCK = """
-    SELECT
-        {codes}, {grants},
-        EXISTS (SELECT FROM {learners} WHERE creditcode_id = codes.id),
-        EXISTS (SELECT FROM {groups} WHERE creditcode_id = codes.id)
-    FROM {code} AS codes JOIN {grant} AS grants ON grants.code_id = codes.id
-    WHERE codes.id = ANY(%s)
-    ORDER BY codes.id, grants.id
-    FOR NO KEY UPDATE OF codes, grants
-"""
+from ..models import CreditGrant, LedgerEntry, Redemption
 
 TAKE = """
     WITH redeemed AS (
@@ -47,10 +33,7 @@ TAKE = """
 """
 
 TABLES = {
-    "code": CreditCode._meta.db_table,
     "grant": CreditGrant._meta.db_table,
-    "learners": CreditCode.learners.through._meta.db_table,
-    "groups": CreditCode.groups.through._meta.db_table,
     "redemption": Redemption._meta.db_table,
     "entry": LedgerEntry._meta.db_table,
 }
@@ -59,32 +42,6 @@ TABLES = {
 def is_used() -> bool:
     """Tell whether the ledger is on a PostgreSQL."""
     return connections[_alias()].vendor == "postgresql"
-
-
-def lock_codes(code_ids: Iterable[int]) -> list[CreditCode]:
-    """Return the codes with their grants, all rows locked, by one statement.
-
-    A grant that somebody else adds while this waits for the code is not among them,
-    nor is a code that has no grant.
-    """
-    alias, (sql, code_names, grant_names) = _alias(), _locking()
-    with connections[alias].cursor() as cursor:
-        cursor.execute(sql, [list(code_ids)])
-        rows = cursor.fetchall()
-    codes: dict[int, CreditCode] = {}
-    grants: dict[int, list[CreditGrant]] = {}
-    ends = len(code_names)
-    for row in rows:
-        grant = CreditGrant.from_db(alias, grant_names, row[ends:-2])
-        if grant.code_id not in codes:
-            code = CreditCode.from_db(alias, code_names, row[:ends])
-            code.has_learners, code.has_groups = row[-2:]  # type: ignore[attr-defined]
-            codes[code.pk], grants[code.pk] = code, []
-        grant.code = codes[grant.code_id]
-        grants[grant.code_id].append(grant)
-    for code in codes.values():
-        _keep_grants(code, grants[code.pk])
-    return list(codes.values())
 
 
 def redeem_credits(
@@ -124,18 +81,6 @@ def _rows(count: int, values: list[str]) -> str:
     return ", ".join([f"({', '.join(values)})"] * count)
 
 
-@cache
-def _locking() -> tuple[str, list[str], list[str]]:
-    """Return the statement, and the names of a code's and of a grant's columns."""
-    codes, grants = CreditCode._meta.concrete_fields, CreditGrant._meta.concrete_fields
-    sql = LOCK.format(
-        **TABLES,
-        codes=", ".join(f"codes.{field.column}" for field in codes),
-        grants=", ".join(f"grants.{field.column}" for field in grants),
-    )
-    return sql, [each.attname for each in codes], [each.attname for each in grants]
-
-
 @lru_cache
 def _taking(redemptions: int, grants: int) -> tuple[str, list[str]]:
     """Return the statement, and the names of a redemption's columns."""
@@ -147,10 +92,3 @@ def _taking(redemptions: int, grants: int) -> tuple[str, list[str]]:
         wanted=_rows(grants, ["%s::bigint", "%s::integer"]),
     )
     return sql, [field.attname for field in fields]
-
-
-def _keep_grants(code: CreditCode, grants: list[CreditGrant]) -> None:
-    """Let `code.grants.all()` answer with `grants`, as if prefetched."""
-    rows: Any = code.grants.all()
-    rows._result_cache, rows._prefetch_done = grants, True
-    code._prefetched_objects_cache = {"grants": rows}  # type: ignore[attr-defined]

@@ -30,6 +30,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ... import signals
+from ..codes import reading
 from ..codes.rules import Purchase
 from ..isolation import own_transaction
 from ..locking import for_update
@@ -178,7 +179,7 @@ def _locked(code_ids: set[int]) -> tuple[list[CreditCode], bool]:
     if not code_ids:
         return [], False
     if postgresql.is_used():
-        codes = postgresql.lock_codes(code_ids)
+        codes = reading.lock_codes(code_ids)
         if len(codes) == len(code_ids):
             return codes, True
     return lock_codes(code_ids), False
