@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F, Value
 from oscar.core.loading import get_model
 
 from ...conf import settings
 from ...credits.codes.applying import applied_codes
 from ...credits.codes.rules import Purchase
+from ...credits.has_row import HasRow
 from ...credits.ledger import quoting, redemption
 from ...credits.ledger.quoting import Item, Quote
 from ...credits.models import Access, CreditCode, DueAccess, Redemption
@@ -74,12 +75,12 @@ def latest_basket(lines: Any, *, owner: Any) -> Any:
 
     None if there is none. One query, also for what the lines accept and what is held.
     """
-    held = Redemption.objects.filter(
-        basket_id=OuterRef("basket_id"), state=Redemption.State.HELD
+    held = HasRow(
+        Redemption, basket_id=F("basket"), state=Value(Redemption.State.HELD.value)
     )
     terms = _terms(owner.pk)
-    lines = lines.select_related("basket", "stockrecord").order_by("basket_id", "pk")
-    lines = lines.annotate(**terms, is_held=Exists(held))
+    lines = lines.select_related("basket").order_by("basket_id", "pk")
+    lines = lines.annotate(**terms, is_held=held)
     if not lines:
         return None
     if lines[0].basket_id != (latest := list(lines)[-1].basket_id):
@@ -121,10 +122,10 @@ def _item(*, pk: int, choice: int | None, has_training: Any, **terms: Any) -> It
 
 
 def _has_training(learner_id: int | None) -> Any:
-    held = Exists(Access.objects.filter(learner_id=learner_id))
+    held = HasRow(Access, learner=Value(learner_id))
     if not settings.PAID_STATUSES:
         return held
-    return held | Exists(DueAccess.objects.filter(learner_id=learner_id))
+    return held | HasRow(DueAccess, learner=Value(learner_id))
 
 
 def end_of_codes(quote: Quote, *, line_id: int | None = None) -> datetime | None:

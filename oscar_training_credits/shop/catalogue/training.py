@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
 from ...credits.access import granting
+from ...credits.has_row import HasRow
 from ...credits.isolation import own_transaction
 from ...credits.locking import for_update
 from ...credits.models import ParkedPrice, PathCourse, TrainingProduct
@@ -96,19 +97,20 @@ def read_with_stock(products: Iterable[Any]) -> None:
         keep_stock(product, records)
 
 
-def offered_product(**known: Any) -> Any:
+def offered_product(*also: str, **known: Any) -> Any:
     """Return the product of this `pk` or `training` with all that offering it asks.
 
-    These are its terms, its type, its stock records, and whether it has options: one
-    query.
+    These are its terms, its type, its stock records with what is `also` to be joined
+    to them, and whether it has options: one query.
 
     Raises:
         DoesNotExist: there is none.
     """
-    Option = get_model("catalogue", "Option")
+    Product = get_model("catalogue", "Product")
+    ProductClass = get_model("catalogue", "ProductClass")
     StockRecord = get_model("partner", "StockRecord")
-    of_class = Option.objects.filter(productclass=OuterRef("product__product_class"))
-    own = Option.objects.filter(product=OuterRef("product"))
+    of_class = ProductClass.options.through
+    own = Product.product_options.through
     records = list(
         StockRecord.objects.filter(
             **{f"product__{name}": value for name, value in known.items()}
@@ -117,13 +119,16 @@ def offered_product(**known: Any) -> Any:
             "product__training",
             "product__credit_pack",
             "product__product_class",
-            "partner",
+            *also,
         )
-        .annotate(has_product_class_options=Exists(of_class))
-        .annotate(has_product_options=Exists(own))
+        .annotate(
+            has_product_class_options=HasRow(
+                of_class, productclass=F("product__product_class")
+            ),
+            has_product_options=HasRow(own, product=F("product")),
+        )
     )
     if not records:
-        Product = get_model("catalogue", "Product")
         return Product._default_manager.select_related(*TERMS).get(**known)
     first = records[0]
     product = first.product

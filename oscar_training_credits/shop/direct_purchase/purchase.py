@@ -31,6 +31,7 @@ from ..basket.quotes import end_of_codes, latest_basket, quote_of
 from ..order import confirmed
 from ..order.confirmed import ConfirmedPrice, price_changed
 from ..partner.availability import unavailable_text
+from ..partner.stock import bring_stock
 from .placement import DirectPlacement
 
 
@@ -150,6 +151,7 @@ def open_basket(training: TrainingProduct, learner: Any) -> Any:
     for line in basket.all_lines():
         if line.product_id == training.product_id:
             line.product = training.product
+            bring_stock(line)
     return basket
 
 

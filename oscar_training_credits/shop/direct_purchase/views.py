@@ -40,7 +40,7 @@ class DirectPurchaseView(LoginRequiredMixin, ReturningView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
-            product = offered_product(training=kwargs.pop("training_id"))
+            product = offered_product("partner", training=kwargs.pop("training_id"))
         except ObjectDoesNotExist as unknown:
             raise Http404 from unknown
         self.training = product.training

@@ -8,13 +8,14 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
 from ...credits.access import granting, opening, status
 from ...credits.access.granting import Grounds
 from ...credits.codes.refusals import public_text
+from ...credits.has_row import HasRow
 from ...credits.isolation import read_committed
 from ...credits.ledger import redemption
 from ...credits.ledger.quoting import NOTHING, Quote
@@ -282,8 +283,8 @@ def lock_basket(basket: Any) -> Any:
 def basket_rows() -> QuerySet[Any]:
     """Return baskets that know whether they `have_order`."""
     Basket, Order = get_model("basket", "Basket"), get_model("order", "Order")
-    orders = Order._default_manager.filter(basket_id=OuterRef("pk"))
-    rows: QuerySet[Any] = Basket._default_manager.annotate(has_order=Exists(orders))
+    has_order = HasRow(Order, basket=F("pk"))
+    rows: QuerySet[Any] = Basket._default_manager.annotate(has_order=has_order)
     return rows
 
 

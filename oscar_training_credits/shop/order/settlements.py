@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 from django.conf import settings as django_settings
 from django.db.models import (
-    Exists,
+    F,
     OuterRef,
     Prefetch,
     QuerySet,
@@ -28,6 +28,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
+from ...credits.has_row import HasRow
 from ...credits.models import (
     CreditCode,
     CreditGrant,
@@ -285,7 +286,7 @@ def share_lines(order: Any) -> None:
         return
     lines: QuerySet[Any] = order.lines.all()
     if not is_ordinary(order):
-        places = Exists(Place.objects.filter(order_line=OuterRef("pk")))
+        places = HasRow(Place, order_line=F("pk"))
         lines = lines.select_related(*JOINED).annotate(has_places=places)
     vars(order).setdefault("_prefetched_objects_cache", {})["lines"] = lines
 

@@ -54,6 +54,14 @@ def bring_partner(line: Any) -> None:
             line.stockrecord.partner = record.partner
 
 
+def bring_stock(line: Any) -> None:
+    """Let a basket line know its stock record, if that was read with its product."""
+    if has_read_stock(line.product):
+        for record in line.product.stockrecords.all():
+            if record.pk == line.stockrecord_id:
+                line.stockrecord = record
+
+
 def tracked_lines(basket: Any) -> list[Any]:
     """Return the lines with training whose type of product tracks stock."""
     return [
