@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Max, Min, Q, QuerySet, Sum
 from django.utils import timezone
 
+from ..codes.listing import key_in
 from ..models import CreditCode, CreditGrant, Redemption, RedemptionLine
 
 WINDOW = timedelta(days=90)
@@ -21,7 +22,7 @@ SHORTEST_WINDOW = timedelta(days=7)
 FARTHEST = timedelta(days=36_500)
 DAY = timedelta(days=1)
 CHUNK = 1_000
-PART = 50_000
+PART = 20_000
 """How many keys of codes are looked through at once."""
 
 
@@ -101,37 +102,39 @@ def _may_end_by(until: datetime, *, at: datetime) -> Iterator[list[int]]:
     What was given back is left out of account: it would make the rate smaller.
     """
     keys = CreditCode.objects.aggregate(first=Min("pk"), last=Max("pk"))
-    active = CreditCode.objects.filter(state=CreditCode.State.ACTIVE, is_test=False)
-    lately = Redemption.objects.filter(
-        state=Redemption.State.CAPTURED, created_at__gte=at - WINDOW
-    )
-    left = CreditGrant.objects.filter(remaining__gt=0)
-    later = Q(expires_at=None) | Q(expires_at__gt=until)
     for first in range(keys["first"] or 1, (keys["last"] or 0) + 1, PART):
-        part = (first, first + PART - 1)
-        spent = _sums(lately.filter(code__gte=part[0], code__lte=part[1]), "credits")
-        lasting = _sums(
-            left.filter(later, code__gte=part[0], code__lte=part[1]), "remaining"
-        )
-        ending = left.filter(expires_at__gt=at, expires_at__lte=until)
-        ends = set(
-            ending.filter(code__gte=part[0], code__lte=part[1]).values_list(
-                "code", flat=True
-            )
-        )
-        codes = active.filter(pk__range=part).order_by("pk")
-        yield [
-            pk
-            for pk, created_at, end in codes.values_list(
-                "pk", "created_at", "expires_at"
-            )
-            if (end and at < end <= until)
-            or (
-                (pk in ends or pk in spent)
-                and spent.get(pk, 0) * (until - at)
-                >= lasting.get(pk, 0) * _age(created_at, at)
-            )
-        ]
+        yield _keys_in(range(first, first + PART), until, at)
+
+
+def _keys_in(part: range, until: datetime, at: datetime) -> list[int]:
+    of_part: dict[str, int] = {"code__gte": part.start, "code__lt": part.stop}
+    lately = Redemption.objects.filter(
+        state=Redemption.State.CAPTURED, created_at__gte=at - WINDOW, **of_part
+    )
+    left = CreditGrant.objects.filter(remaining__gt=0, **of_part)
+    later = Q(expires_at=None) | Q(expires_at__gt=until)
+    ending = left.filter(expires_at__gt=at, expires_at__lte=until)
+    spent, lasting = _sums(lately, "credits"), _sums(left.filter(later), "remaining")
+
+    def is_spent(pk: int, age: timedelta) -> bool:
+        return spent.get(pk, 0) * (until - at) >= lasting.get(pk, 0) * age
+
+    known = {*ending.values_list("code", flat=True), *spent}
+    likely = [pk for pk in known if is_spent(pk, SHORTEST_WINDOW)]
+    expiring = Q(expires_at__gt=at, expires_at__lte=until)
+    codes = CreditCode.objects.filter(
+        key_in("pk", likely) | expiring,
+        pk__gte=part.start,
+        pk__lt=part.stop,
+        state=CreditCode.State.ACTIVE,
+        is_test=False,
+    )
+    columns = codes.order_by("pk").values_list("pk", "created_at", "expires_at")
+    return [
+        pk
+        for pk, created_at, end in columns
+        if (end and end <= until) or is_spent(pk, _age(created_at, at))
+    ]
 
 
 def _sums(rows: QuerySet[Any], name: str) -> dict[int, int]:
