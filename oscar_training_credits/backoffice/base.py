@@ -11,6 +11,7 @@ from django.db import models
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import ISO_8601, serializers, status
+from rest_framework.exceptions import ParseError
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
@@ -26,6 +27,16 @@ from .tokens import TokenAuthentication, TokenPermission
 
 KEY_HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
+
+
+class Json(JSONParser):
+    """A body in JSON, of which nobody can make Python run out of depth."""
+
+    def parse(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().parse(*args, **kwargs)
+        except RecursionError as error:
+            raise ParseError("The JSON is nested too deeply.") from error
 
 
 class Moment(serializers.DateTimeField):
@@ -77,7 +88,7 @@ class ApiView(APIView):
 
     authentication_classes: Any = [TokenAuthentication]
     permission_classes: Any = [TokenPermission]
-    parser_classes: Any = [JSONParser]
+    parser_classes: Any = [Json]
     renderer_classes: Any = [JSONRenderer]
     throttle_classes: Any = []
     versioning_class: Any = None

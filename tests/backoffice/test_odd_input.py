@@ -1,0 +1,82 @@
+"""Bodies, keys and queries that no careful client sends: refused, and nothing done."""
+
+from __future__ import annotations
+
+import pytest
+
+from oscar_training_credits.credits.models import CreditCode
+from oscar_training_credits.test.factories import make_code
+
+from ..support.api_caller import ROOT, Caller, caller_with
+
+pytestmark = pytest.mark.django_db
+
+BODIES = {
+    "deep list": b"[" * 100_000,
+    "deep object": b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+    "no number": b'{"label": "A", "credits": NaN}',
+    "infinity": b'{"label": "A", "credits": 1e999}',
+    "many digits": b'{"label": "A", "credits": ' + b"9" * 5_000 + b"}",
+    "half a credit": b'{"label": "A", "credits": 1.5}',
+    "NUL": b'{"label": "A\\u0000", "credits": 1}',
+    "half a letter": b'{"label": "\\ud800", "credits": 1}',
+    "not UTF-8": b'{"label": "\xff", "credits": 1}',
+    "nothing": b"",
+    "a list": b"[]",
+    "null": b"null",
+    "before year 1": b'{"label": "A", "credits": 1,'
+    b' "expires_at": "0001-01-01T00:00:00+14:00"}',
+    "after year 9999": b'{"label": "A", "credits": 1,'
+    b' "expires_at": "9999-12-31T23:59:59-14:00"}',
+    "learners by name": b'{"label": "A", "credits": 1, "learners": {"a": 1}}',
+    "no amount": b'{"label": "A", "credits": 1, "paid": {"amount": "NaN"}}',
+}
+
+
+@pytest.fixture
+def crm() -> Caller:
+    caller = caller_with()
+    caller.client.raise_request_exception = False
+    return caller
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_an_odd_body_is_refused(crm, name):
+    answer = crm.client.generic(
+        "POST",
+        f"{ROOT}/codes/",
+        BODIES[name],
+        content_type="application/json",
+        headers={"Idempotency-Key": "one"},
+    )
+
+    assert answer.status_code == 400
+    assert answer["Content-Type"] == "application/problem+json"
+    assert not CreditCode.objects.exists()
+
+
+@pytest.mark.parametrize("key", ['"', '""', "\t", "a" * 256])
+def test_an_odd_key_is_refused(crm, key):
+    answer = crm.client.generic(
+        "POST",
+        f"{ROOT}/codes/",
+        b'{"label": "A", "credits": 1}',
+        content_type="application/json",
+        headers={"Idempotency-Key": key},
+    )
+
+    assert answer.status_code == 400
+    assert not CreditCode.objects.exists()
+
+
+@pytest.mark.parametrize("path", ["/codes/", "/entries/", "/access/", "/requests/"])
+@pytest.mark.parametrize(
+    "query", ["cursor=abc", "cursor=cD0x", "cursor=%ff", "page_size=x", "q=%00"]
+)
+def test_an_odd_query_breaks_nothing(crm, path, query):
+    make_code()
+
+    answer = crm.client.get(f"{ROOT}{path}?{query}")
+
+    assert answer.status_code in (200, 400, 404)
+    assert "json" in answer["Content-Type"]
