@@ -12,6 +12,7 @@ from django.utils import timezone
 from oscar.core.loading import get_model
 
 from oscar_training_credits import api
+from oscar_training_credits.credits.codes import rules
 from oscar_training_credits.credits.codes.issuing import edit_code
 from oscar_training_credits.credits.codes.rules import Purchase, first_refusal
 from oscar_training_credits.credits.ledger.stranding import Stranding, stranding_of
@@ -420,6 +421,18 @@ def test_a_disabled_parent_stops_no_child(parent):
     api.set_state(parent, "disabled")
 
     spend(credits=20)
+
+
+def test_a_cap_is_counted_for_each_code_by_itself():
+    code = make_code(100, text=TEXT, credits_per_learner=30)
+    child = api.cut_code(code, 50, label="Sales", text=CHILD).code
+    learner = make_learner()
+
+    place_order(learner, (make_training(credits=20).product, 1), text=TEXT)
+
+    assert child.credits_per_learner == 30
+    assert rules.credits_left(code, Purchase(learner)) == 10
+    assert rules.credits_left(child, Purchase(learner)) == 30
 
 
 def test_what_an_ended_child_has_unused_goes_back(parent, capsys):
