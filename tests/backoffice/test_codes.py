@@ -148,6 +148,21 @@ def test_another_token_may_use_the_same_key(crm):
     assert CreditCode.objects.count() == 2
 
 
+def test_an_answer_is_forgotten_after_a_week_and_credits_still_move_once(crm):
+    code = make_code(10)
+    path = f"/codes/{code.pk}/grants/"
+    crm.send(path, key="one", credits=5)
+    week_ago = timezone.now() - timedelta(days=7, seconds=1)
+    crm.issued.token.calls.update(created_at=week_ago)
+
+    crm.send(path, key="two", credits=1)
+    assert crm.issued.token.calls.count() == 1
+    again = crm.send(path, key="one", credits=5)
+
+    assert again.json()["credits"] == 5
+    assert code.balance() == 16
+
+
 def test_what_failed_can_be_tried_again_with_its_key(crm):
     code = make_code(text="ACME-TEAM-2026")
     taken = crm.send("/codes/", key="one", label="A", credits=5, text="ACME-TEAM-2026")

@@ -9,7 +9,7 @@ from oscar_training_credits.test.factories import make_code
 
 from ..support.api_caller import ROOT, Caller, caller_with
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 BODIES = {
     "deep list": b"[" * 100_000,

@@ -18,7 +18,7 @@ from oscar_training_credits.test.factories import make_code, make_learner
 from ..support.api_caller import RIGHTS, ROOT, Caller, caller_in, caller_with
 from ..support.roles import client_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def operations() -> list[tuple[str, str, str, Any]]:

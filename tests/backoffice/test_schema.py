@@ -20,7 +20,7 @@ from oscar_training_credits.test.factories import make_code
 
 from ..support.api_caller import ROOT, Caller, caller_with
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 def test_it_is_open_to_everybody_and_says_where_the_api_is():
