@@ -132,3 +132,10 @@ def _is_superuser() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
         return bool(cursor.fetchone()[0])
+
+
+def reading_codes() -> int:
+    """Return in how many queries the codes on a basket are read with their credits."""
+    from django.db import connection
+
+    return 1 if connection.vendor == "postgresql" else 2

@@ -31,6 +31,8 @@ from oscar_training_credits.test.factories import (
     make_training,
 )
 
+from ...support.databases import reading_codes
+
 Range = get_model("offer", "Range")
 
 pytestmark = pytest.mark.django_db
@@ -552,7 +554,7 @@ def test_a_basket_is_quoted_with_the_codes_applied_to_it(learner):
 
 
 @pytest.mark.parametrize("lines", [1, 4])
-def test_a_quote_costs_three_queries_at_any_number_of_lines(
+def test_a_quote_costs_as_many_queries_at_any_number_of_lines(
     learner, lines, django_assert_num_queries
 ):
     products = [(make_training(credits=5).product, 1) for _ in range(lines)]
@@ -568,7 +570,7 @@ def test_a_quote_costs_three_queries_at_any_number_of_lines(
     basket.reset_offer_applications()
     list(basket.all_lines())
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(1 + reading_codes()):
         quote_of(basket)
     with django_assert_num_queries(0):
         quote_of(basket)
