@@ -81,6 +81,10 @@ def account_deleting(sender: Any, *, instance: Any, **kwargs: Any) -> None:
     _lock(DueAccess.objects.filter(learner=pk))
     lock_learners([pk])
     Access.objects.filter(learner=pk).delete()
+    # From here on nobody adds a row that refers to the account, such as the mail that
+    # Oscar keeps when it has confirmed the order that was waited for.
+    accounts = type(instance)._default_manager.filter(pk=pk).order_by("pk")
+    list(accounts.select_for_update().values_list("pk"))
 
 
 def _lock(rows: QuerySet[Any]) -> None:
