@@ -18,7 +18,7 @@ from oscar_training_credits.test.factories import (
 
 from ..support.api_caller import Caller, caller_with
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 
 @pytest.fixture

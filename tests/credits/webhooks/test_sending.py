@@ -18,7 +18,7 @@ from oscar_training_credits.credits.webhooks import endpoints, events, sending
 from oscar_training_credits.exceptions import DeliveryFailed
 from oscar_training_credits.test.factories import make_code
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
 LATER = timedelta(minutes=10)
 
