@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers, status
@@ -151,9 +151,7 @@ class OneAccessView(ApiView):
     @cached_property
     def access(self) -> Access:
         rows = own_access(self.request.user)
-        if not (access := rows.filter(pk=self.kwargs["pk"]).first()):
-            raise Http404
-        return access
+        return get_object_or_404(rows, pk=self.kwargs["pk"])
 
 
 class AccessView(OneAccessView):

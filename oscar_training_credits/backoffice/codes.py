@@ -13,7 +13,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
@@ -460,9 +460,7 @@ class OneCodeView(ApiView):
     @cached_property
     def code(self) -> CreditCode:
         codes = CreditCode.objects.select_related("content")
-        if not (code := codes.filter(pk=self.kwargs["pk"]).first()):
-            raise Http404
-        return code
+        return get_object_or_404(codes, pk=self.kwargs["pk"])
 
     def as_it_is(self) -> Any:
         """Return the code as it is stored now."""

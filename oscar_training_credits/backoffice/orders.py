@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
@@ -153,9 +154,7 @@ class OneOrderView(ApiView):
     @cached_property
     def order(self) -> Any:
         orders = get_model("order", "Order")._default_manager
-        if not (order := orders.filter(number=self.kwargs["number"]).first()):
-            raise Http404
-        return order
+        return get_object_or_404(orders, number=self.kwargs["number"])
 
     def chosen(self, asked: dict[str, Any]) -> list[tuple[Any, int]]:
         """Return the lines that are named, with their quantities; else what is left.

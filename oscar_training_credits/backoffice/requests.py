@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
@@ -164,9 +164,7 @@ class OneRequestView(ApiView):
 
     @cached_property
     def asked_for(self) -> CreditRequest:
-        if not (found := all_requests().filter(pk=self.kwargs["pk"]).first()):
-            raise Http404
-        return found
+        return get_object_or_404(all_requests(), pk=self.kwargs["pk"])
 
     def answer(self, act: Any) -> Response:
         """Answer it once, and return it."""

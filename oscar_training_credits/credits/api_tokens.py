@@ -84,8 +84,9 @@ def new_text() -> str:
 @sensitive_variables("text")
 def find_token(text: str) -> ApiToken | None:
     """Return the token with this text, if it can be used now: one query."""
-    found = ApiToken.objects.valid(timezone.now()).select_related("user")
-    return found.filter(digest=_digest(text)).first()
+    tokens = ApiToken.objects.select_related("user")
+    found = tokens.filter(digest=_digest(text)).first()
+    return found if found and found.is_valid(timezone.now()) else None
 
 
 def note_use(token: ApiToken) -> None:

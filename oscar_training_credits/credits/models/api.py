@@ -29,13 +29,6 @@ class Scope(models.TextChoices):
     REQUESTS_WRITE = "requests:write", _("Ask for credits, and answer requests")
 
 
-class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
-    def valid(self, at: datetime) -> ApiTokenQuerySet:
-        """Those that can be used now: neither revoked nor expired."""
-        lasting = models.Q(expires_at=None) | models.Q(expires_at__gt=at)
-        return self.filter(lasting, revoked_at=None)
-
-
 class ApiToken(models.Model):
     """A secret by which a program calls the API as one user, within some scopes.
 
@@ -64,8 +57,6 @@ class ApiToken(models.Model):
     used_at = models.DateTimeField(_("last used"), null=True, editable=False)
     """To the hour: not every call writes to it."""
     revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
-
-    objects = ApiTokenQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("API token")
