@@ -18,7 +18,7 @@ from ..credits.api_calls import Call
 from ..credits.models import Access, Scope, TrainingProduct
 from ..shop.dashboard.access.views import own_access
 from ..shop.dashboard.partners import own_trainings
-from .base import ApiView, Moment, RowSerializer, Text
+from .base import ApiView, Moment, RowNumber, RowSerializer, Text
 from .people import LearnerField, PersonField
 from .schema import describe
 
@@ -49,7 +49,7 @@ class AccessFilters(serializers.Serializer):
     """Which access is listed."""
 
     learner = LearnerField(required=False, help_text="An e-mail address.")
-    training = serializers.IntegerField(required=False, min_value=1, max_value=10**18)
+    training = RowNumber(required=False)
     order_number = Text(required=False, max_length=128)
 
     def of(self, rows: QuerySet[Access]) -> QuerySet[Access]:

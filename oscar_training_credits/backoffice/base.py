@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timezone
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db import models
@@ -27,6 +28,10 @@ from .tokens import TokenAuthentication, TokenPermission
 
 KEY_HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
+
+
+RowNumber = partial(serializers.IntegerField, min_value=1, max_value=10**18)
+"""The number of a row, as in addresses: of 18 digits at most, which databases hold."""
 
 
 class Json(JSONParser):

@@ -185,8 +185,8 @@ class PaidSerializer(serializers.Serializer):
         return Paid(attrs["amount"], currency)
 
 
-class NewGrantSerializer(serializers.Serializer):
-    """Credits that are put on a code."""
+class PutCreditsSerializer(serializers.Serializer):
+    """Credits that are put on a code, new or not."""
 
     credits = CreditsField()
     origin = serializers.ChoiceField(
@@ -194,6 +194,11 @@ class NewGrantSerializer(serializers.Serializer):
     )
     note = Text(max_length=LONGEST_NOTE, default="", allow_blank=True)
     paid = PaidSerializer(required=False, allow_null=True)
+
+
+class NewGrantSerializer(PutCreditsSerializer):
+    """Credits that are put on a code, with an end of their own."""
+
     expires_at = Moment(required=False, allow_null=True)
 
 
@@ -213,18 +218,12 @@ class CodeTextField(Text):
         return text
 
 
-class NewCodeSerializer(ChangedCodeSerializer):
+class NewCodeSerializer(PutCreditsSerializer, ChangedCodeSerializer):
     """A code that is to be issued, with its first credits."""
 
     text = CodeTextField(
         required=False, allow_null=True, help_text="Left out, it is generated."
     )
-    credits = CreditsField()
-    origin = serializers.ChoiceField(
-        CreditGrant.Origin.choices, default=CreditGrant.Origin.SALE
-    )
-    note = Text(max_length=LONGEST_NOTE, default="", allow_blank=True)
-    paid = PaidSerializer(required=False, allow_null=True)
     credits_expire_at = Moment(required=False, allow_null=True)
 
     class Meta(ChangedCodeSerializer.Meta):

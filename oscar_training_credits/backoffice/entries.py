@@ -10,11 +10,9 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from ..credits.models import LedgerEntry, Redemption, Refund, Scope
-from .base import ApiView, Moment, NewestFirst, RowSerializer, Text
+from .base import ApiView, Moment, NewestFirst, RowNumber, RowSerializer, Text
 from .people import PersonField, person
 from .schema import describe
-
-MOST_ROWS = 10**18
 
 
 class EntrySerializer(RowSerializer):
@@ -65,7 +63,7 @@ def redemption_of(entry: LedgerEntry) -> Redemption | None:
 class EntryFilters(serializers.Serializer):
     """Which entries are listed, and in which order."""
 
-    code = serializers.IntegerField(required=False, min_value=1, max_value=MOST_ROWS)
+    code = RowNumber(required=False)
     order_number = Text(required=False, max_length=128)
     kind = serializers.ChoiceField(LedgerEntry.Kind.choices, required=False)
     since = Moment(required=False)

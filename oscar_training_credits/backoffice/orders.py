@@ -21,7 +21,7 @@ from ..shop.dashboard.partners import may_change_orders
 from ..shop.order import refunds
 from ..shop.order.refund_preview import RefundPreview, preview_refund
 from ..shop.order.settlements import OrderCredits, credits_of
-from .base import ApiView, Moment
+from .base import ApiView, Moment, RowNumber
 from .schema import describe
 
 MOST_LINES = 1_000
@@ -65,7 +65,7 @@ class OrderCreditsSerializer(serializers.Serializer):
 class LineQuantitySerializer(serializers.Serializer):
     """So many units of a line of the order."""
 
-    line = serializers.IntegerField(min_value=1, max_value=10**18)
+    line = RowNumber()
     quantity = serializers.IntegerField(min_value=1, max_value=10**6)
 
 

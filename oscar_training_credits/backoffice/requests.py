@@ -20,7 +20,7 @@ from ..credits.models.requests import LONGEST_NOTE
 from ..shop.communication import requests
 from ..shop.dashboard.requests.views import APPROVE, DECLINE
 from .access import TrainingField
-from .base import ApiView, RowSerializer, Text
+from .base import ApiView, RowNumber, RowSerializer, Text
 from .people import LearnerField, PersonField
 from .schema import describe
 
@@ -60,7 +60,7 @@ class RequestFilters(serializers.Serializer):
 
     state = serializers.ChoiceField(CreditRequest.State.choices, required=False)
     learner = LearnerField(required=False, help_text="An e-mail address.")
-    code = serializers.IntegerField(required=False, min_value=1, max_value=10**18)
+    code = RowNumber(required=False)
 
     def of(self, rows: QuerySet[CreditRequest]) -> QuerySet[CreditRequest]:
         asked = self.validated_data

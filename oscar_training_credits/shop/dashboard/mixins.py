@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -47,6 +47,23 @@ class PermissionMixin(PatientMixin):
         show: Any = super().dispatch
         response: HttpResponse = guard(show)(request, *args, **kwargs)
         return response
+
+
+class OptionalPageMixin(PermissionMixin):
+    """A page that is there only where the site has what it is about."""
+
+    @classmethod
+    def is_there(cls) -> bool:
+        raise NotImplementedError
+
+    @classmethod
+    def is_open_to(cls, user: Any) -> bool:
+        return cls.is_there() and super().is_open_to(user)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not self.is_there():
+            raise Http404
+        return super().dispatch(request, *args, **kwargs)
 
 
 class SearchedTableView(PermissionMixin, SingleTableView):

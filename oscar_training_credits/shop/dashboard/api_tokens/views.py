@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -30,18 +30,9 @@ from ....credits.models import ApiToken, Scope
 from ....credits.terms import end_of
 from ....credits.wording import end_in_words, name_of
 from ..codes.base import used_before
-from ..mixins import NO_WRAP, DashboardTable, PermissionMixin, may, moment_in_words
+from ..mixins import NO_WRAP, DashboardTable, OptionalPageMixin, may, moment_in_words
 
 LIST = "training_credits:api-token-list"
-
-
-def is_served() -> bool:
-    """Tell whether the site has the API among its URLs."""
-    try:
-        reverse("training_credits_backoffice:schema")
-    except NoReverseMatch:
-        return False
-    return True
 
 
 def state_of(token: ApiToken) -> Any:
@@ -83,20 +74,19 @@ class TokenTable(DashboardTable):
         return end_in_words(value)
 
 
-class TokensMixin(PermissionMixin):
+class TokensMixin(OptionalPageMixin):
     """A page of tokens: for staff, and only where the site has the API."""
 
     permission = "view_apitoken"
     staff_only = True
 
     @classmethod
-    def is_open_to(cls, user: Any) -> bool:
-        return is_served() and super().is_open_to(user)
-
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not is_served():
-            raise Http404
-        return super().dispatch(request, *args, **kwargs)
+    def is_there(cls) -> bool:
+        try:
+            schema_url()
+        except NoReverseMatch:
+            return False
+        return True
 
 
 class TokenListView(TokensMixin, SingleTableView):

@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -31,7 +31,7 @@ from ....credits.terms import start_of
 from ....credits.webhooks import endpoints, events, sending
 from ....exceptions import DeliveryFailed
 from ..codes.base import used_before
-from ..mixins import DashboardTable, PermissionMixin, may
+from ..mixins import DashboardTable, OptionalPageMixin, may
 
 LIST = "training_credits:webhook-list"
 PAGE = "training_credits:webhook"
@@ -55,20 +55,15 @@ class WebhookTable(DashboardTable):
         return _("On") if value else _("Off")
 
 
-class WebhooksMixin(PermissionMixin):
+class WebhooksMixin(OptionalPageMixin):
     """A page of webhooks: for staff, and only where the site sends any."""
 
     permission = "view_webhookendpoint"
     staff_only = True
 
     @classmethod
-    def is_open_to(cls, user: Any) -> bool:
-        return settings.WEBHOOKS and super().is_open_to(user)
-
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not settings.WEBHOOKS:
-            raise Http404
-        return super().dispatch(request, *args, **kwargs)
+    def is_there(cls) -> bool:
+        return settings.WEBHOOKS
 
 
 class WebhookListView(WebhooksMixin, SingleTableView):
