@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 
 from .support import browsers, databases
 from .support.racing import at_once, at_once_in_processes
+from .support.receiver import Receiver, receiving
 
 NO_BROWSER = (
     "no Chromium or Chrome was found, and none could be installed; "
@@ -276,3 +277,12 @@ def new_hour() -> Iterator[None]:
     begun = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
     with time_machine.travel(begun):
         yield
+
+
+@pytest.fixture
+def receiver(settings) -> Iterator[Receiver]:
+    """Another system that webhooks are sent to, and that the site lets be reached."""
+    with receiving() as receiver:
+        settings.TRAINING_CREDITS_WEBHOOKS = True
+        settings.TRAINING_CREDITS_WEBHOOK_HOSTS = [receiver.host]
+        yield receiver

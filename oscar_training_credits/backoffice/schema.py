@@ -18,10 +18,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from .. import __version__
 from ..mixins import Extension
+from .problem_page import OpenView
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -135,15 +135,10 @@ def describe(**options: Any) -> Callable[[F], F]:
     return decorate
 
 
-class SchemaView(APIView):
+class SchemaView(OpenView):
     """The description of the API, for everybody: it says nothing about the shop."""
 
-    authentication_classes: ClassVar[list[Any]] = []
-    permission_classes: ClassVar[list[Any]] = []
     renderer_classes: ClassVar[list[Any]] = [OpenApiJsonRenderer, OpenApiJsonRenderer2]
-    throttle_classes: ClassVar[list[Any]] = []
-    versioning_class = None
-    schema = None
 
     def get(self, request: Any) -> Response:
         own = reverse("training_credits_backoffice:schema")

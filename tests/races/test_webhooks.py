@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from oscar_training_credits.credits import outbox
@@ -19,19 +16,10 @@ from oscar_training_credits.test.factories import (
 
 from ..support.orders import place_order
 from ..support.racing import at_once
-from ..support.receiver import Receiver, receiving
 
 pytestmark = [pytest.mark.races, pytest.mark.django_db(transaction=True)]
 
 SENDERS = 6
-
-
-@pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
-    with receiving() as receiver:
-        settings.TRAINING_CREDITS_WEBHOOKS = True
-        settings.TRAINING_CREDITS_WEBHOOK_HOSTS = [receiver.host]
-        yield receiver
 
 
 def test_each_message_is_sent_once_by_several_senders(receiver):

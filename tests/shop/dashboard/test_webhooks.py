@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ from oscar_training_credits.credits.models import Delivery, WebhookEndpoint
 from oscar_training_credits.credits.webhooks import endpoints
 from oscar_training_credits.test.factories import make_code
 
-from ...support.receiver import Receiver, receiving
+from ...support.receiver import Receiver
 from ...support.roles import NOBODY, client_in, client_of
 from ...support.shop import text_of
 
@@ -42,14 +41,6 @@ PAGES = {
     "webhook-replay": CHANGE,
     "webhook-delete": DELETE,
 }
-
-
-@pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
-    with receiving() as receiver:
-        settings.TRAINING_CREDITS_WEBHOOKS = True
-        settings.TRAINING_CREDITS_WEBHOOK_HOSTS = [receiver.host]
-        yield receiver
 
 
 @pytest.fixture
