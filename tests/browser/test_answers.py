@@ -139,7 +139,7 @@ def test_each_answer_of_the_box_is_seen_and_leads_on(page, box, course, learner)
     with page.context.new_page() as tab:
         tab.goto(course.url)
         assert main_buttons(box_of(tab)) == ["Purchase"]
-        assert not box_of(tab).locator("summary").count()
+        expect(box_of(tab).locator("summary")).to_have_count(0)
 
     purchase.click()
 

@@ -8,6 +8,7 @@ import pytest
 from django.core import mail
 from django.core.management import call_command
 from oscar.core.loading import get_model
+from playwright.sync_api import expect
 
 from oscar_training_credits.credits.models import Access, LedgerEntry
 from oscar_training_credits.test.factories import (
@@ -199,8 +200,8 @@ def test_a_sold_out_course_says_so(page, course):
 
     box = page.locator("#training-purchase")
     assert "This is sold out." in box.inner_text()
-    assert not box.get_by_role("button").count()
-    assert not box.get_by_role("link", name="Purchase").count()
+    expect(box.get_by_role("button")).to_have_count(0)
+    expect(box.get_by_role("link", name="Purchase")).to_have_count(0)
     assert_accessible(page, "#training-purchase")
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from playwright.sync_api import expect
 from pypdf import PdfReader
 
 from oscar_training_credits import api
@@ -113,7 +114,7 @@ def test_a_manager_looks_after_a_code(page, live_server, code):
     )
     page.emulate_media(media="print")
     shoot(page, "printed")
-    assert page.get_by_role("heading", name="Statement for").is_visible()
+    expect(page.get_by_role("heading", name="Statement for")).to_be_visible()
     for part in ("link", "button", "banner", "contentinfo"):
         assert not any(each.is_visible() for each in page.get_by_role(part).all())
 

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from django.core import mail
+from playwright.sync_api import expect
 from pypdf import PdfReader
 
 from oscar_training_credits import api
@@ -34,9 +35,9 @@ def test_a_new_code_is_handed_out(page):
 
     page.emulate_media(media="print")
     certificate = page.locator(".training-certificate__code")
-    assert certificate.is_visible()
+    expect(certificate).to_be_visible()
     assert certificate.inner_text() == text
-    assert not page.get_by_role("button", name="Mail the code").is_visible()
+    expect(page.get_by_role("button", name="Mail the code")).to_be_hidden()
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) == 1
     page.emulate_media(media="screen")
 
@@ -53,7 +54,8 @@ def test_a_new_code_is_handed_out(page):
     code = CreditCode.objects.get()
     api.add_grant(code, 20)
     page.get_by_role("link", name="To the code").click()
-    assert page.get_by_role("img", name="Balance over time").is_visible()
+    expect(page.get_by_role("img", name="Balance over time")).to_be_visible()
     page.get_by_text("As a table").press("Enter")
-    assert page.get_by_role("columnheader", name="Credits at its end").is_visible()
+    credits = page.get_by_role("columnheader", name="Credits at its end")
+    expect(credits).to_be_visible()
     assert_good(page)

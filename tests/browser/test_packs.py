@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.models import CreditCode
@@ -69,7 +70,7 @@ def test_the_circle_from_the_sale_of_credits_to_who_used_them(page):
 
     page.get_by_role("link", name="To the code").click()
     page.get_by_text("Lee Learner").wait_for()
-    assert page.get_by_text("Django Foundations").is_visible()
+    expect(page.get_by_text("Django Foundations")).to_be_visible()
     look_at(page, "code")
     page.get_by_role("link", name="All my codes").click()
     look_at(page, "codes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from oscar_training_credits.test.factories import make_code, make_learner, make_product
 
@@ -80,7 +81,7 @@ def test_the_checkout_works_under_a_strict_policy(
     box.get_by_role("alert").wait_for()
     assert not hindered()
     page.goto("/shop/basket/")
-    assert not page.locator("input[name$=DELETE]").is_visible()
+    expect(page.locator("input[name$=DELETE]")).to_be_hidden()
     apply(page, TEXT)
     box.get_by_text("80 left after this purchase").wait_for()
     assert not hindered()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from playwright.sync_api import expect
 
 from oscar_training_credits.credits import outbox
 from oscar_training_credits.credits.models import CreditCode
@@ -58,7 +59,7 @@ def test_a_program_gets_a_token_and_issues_a_code(page, context, live_server, st
     assert CreditCode.objects.get().created_by == staff
 
     page.reload()
-    assert page.get_by_label("The token is:").count() == 0
+    expect(page.get_by_label("The token is:")).to_have_count(0)
     page.get_by_role("link", name="Revoke…").click()
     look_at(page, "token-revoke", PART)
     page.get_by_role("button", name="Revoke the token").click()

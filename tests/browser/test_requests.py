@@ -6,6 +6,7 @@ import re
 
 import pytest
 from django.core import mail
+from playwright.sync_api import expect
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.codes import managing
@@ -91,7 +92,7 @@ def test_from_a_code_that_is_too_small_to_access(page, context, live_server):
     page.get_by_role("button", name="Purchase", exact=True).click()
     page.get_by_text("You have access now.").first.wait_for()
 
-    assert page.get_by_text(SECRET).is_visible()
+    expect(page.get_by_text(SECRET)).to_be_visible()
     assert api.has_access(learner, course.training)
     assert big.balance() + small.balance() == 85
     assert_balanced()

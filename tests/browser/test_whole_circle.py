@@ -13,6 +13,7 @@ from django.core import mail
 from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.codes import managing
@@ -69,7 +70,7 @@ def buy_pack(page) -> str:
     text = page.get_by_label("The code is:").input_value()
     page.reload()
     page.get_by_text("The text is not shown a second time").wait_for()
-    assert not page.get_by_text(text).count()
+    expect(page.get_by_text(text)).to_have_count(0)
     return text
 
 
