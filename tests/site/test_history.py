@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
+from django.urls import reverse
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.codes.finding import Condition, condition_of
@@ -23,3 +25,14 @@ def test_a_year_of_use_is_there_once_and_adds_up():
     months = LedgerEntry.objects.dates("created_at", "month")
     assert len(months) >= 12
     assert CreditCode.objects.filter(holder="Larkfield Hospital").count() == 2
+
+
+def test_the_manager_of_the_sandbox_has_codes_to_look_after(client):
+    call_command("seed_sandbox", verbosity=0)
+    call_command("seed_history", verbosity=0)
+    client.force_login(get_user_model().objects.get(email="manager@example.com"))
+
+    page = client.get(reverse("training_credits:my-credits")).content.decode()
+
+    assert "Birch, framework agreement" in page
+    assert "Acme, whole team" in page

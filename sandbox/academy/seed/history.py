@@ -74,6 +74,8 @@ class History:
         self.wishes = {company: self.wishes_at(company) for company in PEOPLE}
 
     def make(self) -> None:
+        # What learners who try the sandbox buy with it is for somebody to see.
+        managing.add_manager(api.find_code("ACME-TEAM-2026"), self.manager)
         self.make_framework()
         self.make_intakes()
         self.make_hospital()
@@ -109,7 +111,7 @@ class History:
                 paid=pounds("4750.00"),
                 notes="Tom Birch orders by phone. Invoices to their London office.",
             )
-        managing.set_managers(code, [self.manager.email], by=self.staff)
+        managing.add_manager(code, self.manager)
         with self.ago(150):
             api.add_grant(code, 150, paid=pounds("1425.00"), by=self.staff)
         with self.ago(120):
