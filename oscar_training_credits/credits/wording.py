@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from typing import Any, cast
 
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import ngettext
 
 from ..conf import settings
@@ -17,6 +17,11 @@ def amount_text(credits: int) -> str:
     return ngettext("%(count)d credit", "%(count)d credits", credits) % {
         "count": credits
     }
+
+
+def grouped(number: int) -> str:
+    """Return a large number with its digits in groups: 1,000,000 in English."""
+    return number_format(number, force_grouping=True)
 
 
 def name_of(user: Any) -> str:

@@ -24,6 +24,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from ...conf import settings
 from ...exceptions import FileRefused
+from .. import wording
 from ..models import CodeJob, CodeJobEvent, CodeJobPart, CreditCode, CreditGrant
 from ..terms import Paid, paid_columns
 from . import code_text
@@ -81,8 +82,8 @@ def keep_rows(
             job.parts.create(number=number, rows=chunk)
             job.total += len(chunk)
             if job.total > MOST_ROWS:
-                text = _("There are more than %(most)d rows. Import several files.")
-                raise FileRefused(text % {"most": MOST_ROWS})
+                text = _("There are more than %(most)s rows. Import several files.")
+                raise FileRefused(text % {"most": wording.grouped(MOST_ROWS)})
         if not job.total:
             raise FileRefused(_("There are no rows below the headings."))
         job.terms = {

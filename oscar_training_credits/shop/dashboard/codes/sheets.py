@@ -12,6 +12,7 @@ from zipfile import BadZipFile, ZipFile
 
 from django.utils.translation import gettext as _
 
+from ....credits import wording
 from ....credits.codes.cells import COLUMNS, REQUIRED
 from ....credits.codes.importing import Row
 from ....exceptions import FileRefused
@@ -80,9 +81,9 @@ def _rows(lines: Iterator[Sequence[Any]], limit: int | None = None) -> Iterator[
         count += 1
         if limit is not None and count > limit:
             text = _(
-                "A sheet may have %(most)d rows. Save it as CSV: it may have more."
+                "A sheet may have %(most)s rows. Save it as CSV: it may have more."
             )
-            raise FileRefused(text % {"most": limit})
+            raise FileRefused(text % {"most": wording.grouped(limit)})
         if len(filled) > len(columns):
             yield Row(number, problem=_("There are more cells than headings."))
         else:

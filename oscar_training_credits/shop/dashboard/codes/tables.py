@@ -83,11 +83,11 @@ class CodeTable(DashboardTable):
 
     def get_caption_display(self) -> str:
         if self.paginator.is_capped and "credits_left" in self.order_by:
-            text = _("The newest %(number)d codes are sorted; search for the others")
-            return text % {"number": self.paginator.count}
+            text = _("The newest %(number)s codes are sorted; search for the others")
+            return text % {"number": wording.grouped(self.paginator.count)}
         if self.paginator.is_capped:
-            text = _("More than %(number)d codes; search for the others")
-            return text % {"number": self.paginator.count}
+            text = _("More than %(number)s codes; search for the others")
+            return text % {"number": wording.grouped(self.paginator.count)}
         return str(super().get_caption_display())
 
     def render_label(self, record: Any) -> str:
