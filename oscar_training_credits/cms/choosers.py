@@ -20,6 +20,7 @@ from wagtail.admin.views.generic.chooser import (
 from wagtail.admin.viewsets.chooser import ChooserViewSet
 from wagtail.admin.widgets import BaseChooser
 
+from ..aliases import Product
 from ..credits.models import TrainingProduct
 from ..credits.terms import ProductKind
 from ..credits.wording import in_words
@@ -87,7 +88,7 @@ class BaseProductChooseView(BaseChooseView):
         return [*super().columns, kind, page]
 
 
-def _kind_and_upc(product: Any) -> str:
+def _kind_and_upc(product: Product) -> str:
     return ", ".join(filter(None, [str(product.get_product_class()), product.upc]))
 
 

@@ -11,6 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import IntegerField, QuerySet, Value
 from wagtail.models import Locale
 
+from ..aliases import Request
 from ..credits.access import status
 from ..credits.access.status import NO_ACCESS, AccessStatus
 from ..credits.models import TrainingProduct
@@ -76,7 +77,7 @@ class OpenedCourse:
         return str(self.training.product.get_title())
 
 
-def opened_courses(page: Any, request: Any) -> list[OpenedCourse]:
+def opened_courses(page: Any, request: Request) -> list[OpenedCourse]:
     """Return the courses that a path's or a plan's page sells, for its visitor.
 
     Those of a path are in its order, those of a plan in that of their titles. They

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from wagtail.admin import messages
 
+from ..aliases import Request
 from ..credits.models import Access, TrainingProduct
 from .selling import live_pages_that_sell, sold_only_by
 
@@ -45,7 +46,7 @@ def leaving_with(
     return _on_sale(product_id for product_id, _path in sold_only_by(leaving))
 
 
-def note_sold(request: Any, pages: Iterable[Any], *, with_subpages: bool) -> None:
+def note_sold(request: Request, pages: Iterable[Any], *, with_subpages: bool) -> None:
     """Keep in mind what `pages` sell, before they are unpublished."""
     leaving = _leaving(pages, with_subpages=with_subpages)
     found: set[int] = set()
@@ -54,7 +55,7 @@ def note_sold(request: Any, pages: Iterable[Any], *, with_subpages: bool) -> Non
     request.training_sold = _on_sale(found)
 
 
-def tell_off_sale(request: Any) -> None:
+def tell_off_sale(request: Request) -> None:
     """Tell who unpublished pages what is off sale now of what they sold."""
     sold = [training.pk for training in getattr(request, "training_sold", ())]
     gone = TrainingProduct.objects.filter(pk__in=sold, product__is_public=False)

@@ -13,6 +13,7 @@ from wagtail.admin.panels import FieldPanel, MultiFieldPanel, Panel
 from wagtail.fields import StreamField
 from wagtail.models import Page
 
+from ..aliases import Request
 from ..credits.access import status
 from ..credits.access.status import AccessStatus
 from ..credits.models import TrainingProduct
@@ -334,7 +335,9 @@ class TrainingPageMixin(RestrictedFields, TermsFields):
         modes: list[tuple[str, Any]] = super().preview_modes  # type: ignore[misc]
         return [*modes, (WITH_ACCESS, _("With access"))]
 
-    def get_context(self, request: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def get_context(
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> dict[str, Any]:
         self.follow_original()
         access_status = self.open_for(request)
         context: dict[str, Any] = super().get_context(  # type: ignore[misc]
@@ -342,7 +345,7 @@ class TrainingPageMixin(RestrictedFields, TermsFields):
         )
         return {**context, "training": access_status}
 
-    def open_for(self, request: Any) -> AccessStatus:
+    def open_for(self, request: Request) -> AccessStatus:
         """Show the restricted fields of this object to a visitor who has access.
 
         Everybody else gets them empty. For a view of yours that reads them; the page
@@ -355,7 +358,7 @@ class TrainingPageMixin(RestrictedFields, TermsFields):
             self.hide_restricted_fields()
         return access_status
 
-    def access_status(self, request: Any) -> AccessStatus:
+    def access_status(self, request: Request) -> AccessStatus:
         """Return how the visitor stands with what this page opens.
 
         One query, once for this instance of the page. With access the page is for this
@@ -366,7 +369,7 @@ class TrainingPageMixin(RestrictedFields, TermsFields):
             personal.mark(request)
         return access_status
 
-    def _access_status(self, request: Any) -> AccessStatus:
+    def _access_status(self, request: Request) -> AccessStatus:
         if is_preview(request):
             mode = getattr(request, "preview_mode", "")
             return AccessStatus(has_access=mode == WITH_ACCESS)
@@ -379,21 +382,21 @@ class TrainingPageMixin(RestrictedFields, TermsFields):
         access_status: AccessStatus = known[request.user.pk]
         return access_status
 
-    def is_personal(self, request: Any) -> bool:
+    def is_personal(self, request: Request) -> bool:
         """Tell whether this request gets a page of the visitor's own."""
         return not self.is_shared or PERSONAL in request.GET or is_preview(request)
 
-    def personal_url(self, request: Any) -> str:
+    def personal_url(self, request: Request) -> str:
         """Return where a visitor of a shared page gets a page of their own."""
         return f"{request.path}?{PERSONAL}=1"
 
-    def serve(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def serve(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         response = super().serve(request, *args, **kwargs)  # type: ignore[misc]
         if self.is_personal(request):
             keep_private(response)
         return response
 
-    def serve_preview(self, request: Any, mode_name: str) -> Any:
+    def serve_preview(self, request: Request, mode_name: str) -> Any:
         response = super().serve_preview(request, mode_name)  # type: ignore[misc]
         return personal.guard(response, request)
 
@@ -427,6 +430,6 @@ class TrainingPage(TrainingPageMixin, Page):  # type: ignore[django-manager-miss
         abstract = True
 
 
-def is_preview(request: Any) -> bool:
+def is_preview(request: Request) -> bool:
     """Tell whether an editor is looking at a draft."""
     return bool(getattr(request, "is_preview", False))

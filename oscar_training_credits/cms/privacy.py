@@ -23,6 +23,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from wagtail.models import PageViewRestriction
 
+from ..aliases import Request
 from ..credits.access import status
 from .selling import sells_training, sold_only_by
 
@@ -38,7 +39,7 @@ Serve = Callable[[Any, Any, Any, Any], Any]
 # Who is sold what a private page sells
 
 
-def closed_to(learner: Any, *, request: Any = None) -> dict[int, str]:
+def closed_to(learner: Any, *, request: Request = None) -> dict[int, str]:
     """Return why `learner` can't open the live page that sells a product, by product.
 
     They are logged in. Without a request nobody knows what passwords they entered, so
@@ -64,7 +65,7 @@ def _reason(kind: str) -> str:
     return _("Only certain learners may open this, and you are not one of them.")
 
 
-def _unmet(learner: Any, *, request: Any) -> Iterator[Any]:
+def _unmet(learner: Any, *, request: Request) -> Iterator[Any]:
     """Yield the restrictions that `learner` does not meet, of the whole site."""
     session = getattr(request, "session", None)
     kinds = (GROUPS,) if session is None else CLOSING
@@ -119,7 +120,7 @@ def open_to_learners(serve: Serve) -> Serve:
     So do the pages below it, save where one has a restriction of its own.
     """
 
-    def open_and_serve(page: Any, request: Any, args: Any, kwargs: Any) -> Any:
+    def open_and_serve(page: Any, request: Request, args: Any, kwargs: Any) -> Any:
         if request.user.is_authenticated:
             restrictions = _restrictions_of(page, request)
             _lift(restrictions, page, request)
@@ -131,7 +132,7 @@ def open_to_learners(serve: Serve) -> Serve:
     return open_and_serve
 
 
-def _restrictions_of(page: Any, request: Any) -> list[Any]:
+def _restrictions_of(page: Any, request: Request) -> list[Any]:
     """Return the restrictions of `page`, read with those that `closed_to` asks for.
 
     The box of a page asks that of the whole site: a query less.
@@ -147,7 +148,7 @@ def _restrictions_of(page: Any, request: Any) -> list[Any]:
     return [each for each in every if each.is_of_page]
 
 
-def _take_read_along(request: Any) -> list[Any] | None:
+def _take_read_along(request: Request) -> list[Any] | None:
     """Return what was read with the page, once: who asks again wants it anew."""
     read: list[Any] | None = getattr(request, READ_ALONG, None)
     if read is not None:
@@ -155,7 +156,7 @@ def _take_read_along(request: Any) -> list[Any] | None:
     return read
 
 
-def _lift(restrictions: list[Any], page: Any, request: Any) -> None:
+def _lift(restrictions: list[Any], page: Any, request: Request) -> None:
     """Let the visitor pass those that lie on what they have access to, or above."""
     unmet = [each for each in restrictions if not each.accept_request(request)]
     if not unmet:

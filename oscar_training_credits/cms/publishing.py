@@ -13,6 +13,7 @@ from wagtail.admin import messages
 from wagtail.log_actions import LogFormatter, log
 from wagtail.models import PageLogEntry
 
+from ..aliases import Request
 from .exceptions import AlreadySold, NotPublished
 from .selling import is_scheduled, other_seller_of, sells_training
 
@@ -65,7 +66,7 @@ class LeftOut(LogFormatter):
 
 
 def leave_out_of_bulk(
-    request: Any, action_type: str, objects: list[Any], action: Any
+    request: Request, action_type: str, objects: list[Any], action: Any
 ) -> None:
     """Take out of a bulk publication what can't be live, and tell the editor."""
     if action_type != "publish" or not all(map(is_page, objects)):

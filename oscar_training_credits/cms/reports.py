@@ -41,6 +41,7 @@ from wagtail.admin.ui.tables import BooleanColumn, Column, DateColumn, TitleColu
 from wagtail.admin.views.reports import ReportView
 from wagtail.permission_policies import ModelPermissionPolicy
 
+from ..aliases import Request
 from ..credits import wording
 from ..credits.models import Access, RedemptionLine, TermsChange, TrainingProduct
 from ..credits.terms import ProductKind
@@ -380,7 +381,7 @@ class ReportMenuItem(MenuItem):
             order=order,
         )
 
-    def is_shown(self, request: Any) -> bool:
+    def is_shown(self, request: Request) -> bool:
         return bool(self.policy.user_has_permission(request.user, "view"))
 
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from wagtail.log_actions import get_active_log_context
 
+from ..aliases import Product
 from ..credits.locking import for_update
 from ..credits.models import TrainingProduct
 from ..shop.catalogue.training import sell_as_training
@@ -45,7 +46,7 @@ def bases_of_training_pages() -> set[type[Any]]:
     }
 
 
-def live_pages(product: Any) -> Iterator[Any]:
+def live_pages(product: Product) -> Iterator[Any]:
     """Yield the live pages that sell `product`: one query for each page model."""
     for model in training_page_models():
         yield from model._default_manager.filter(product=product, live=True)
@@ -183,7 +184,7 @@ def source_of(page: Any) -> Any:
     return original.terms_page() or original
 
 
-def is_training(product: Any) -> bool:
+def is_training(product: Product) -> bool:
     return TrainingProduct.objects.filter(product=product).exists()
 
 
@@ -202,7 +203,7 @@ def acting_user() -> Any:
 
 
 @transaction.atomic
-def follow_live_pages(product: Any) -> None:
+def follow_live_pages(product: Product) -> None:
     """Put `product` on sale, or take it off, as its pages are now.
 
     It goes on sale with the page that holds its terms, once, and stays so while any
@@ -216,14 +217,14 @@ def follow_live_pages(product: Any) -> None:
         put_on_sale(product)
 
 
-def _mark(product: Any, *, sold_by_page: bool) -> bool:
+def _mark(product: Product, *, sold_by_page: bool) -> bool:
     """Keep in mind whether a page sells `product`; tell whether that is new."""
     trainings = TrainingProduct.objects.filter(product=product)
     others = trainings.exclude(sold_by_page=sold_by_page)
     return bool(others.update(sold_by_page=sold_by_page))
 
 
-def lock(product: Any) -> None:
+def lock(product: Product) -> None:
     for_update(type(product)._default_manager.filter(pk=product.pk)).first()
 
 

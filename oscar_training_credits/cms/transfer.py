@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.decorators import sync_only_middleware
 
+from ..aliases import Request
 from .restricted import restricted_fields_open
 
 APP = "wagtail_transfer"
@@ -25,10 +26,10 @@ class TransferMiddleware:
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: Any) -> Any:
+    def __call__(self, request: Request) -> Any:
         return self.get_response(request)
 
-    def process_view(self, request: Any, view: Any, args: Any, kwargs: Any) -> Any:
+    def process_view(self, request: Request, view: Any, args: Any, kwargs: Any) -> Any:
         if view.__module__ != f"{APP}.views" or view.__name__ not in VIEWS:
             return None
         with restricted_fields_open():

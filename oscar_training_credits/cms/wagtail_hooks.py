@@ -6,6 +6,7 @@ from django.contrib.auth.models import Permission
 from django.db.models import Q, QuerySet
 from wagtail import hooks
 
+from ..aliases import Request
 from ..shop import personal
 from . import leaving, privacy, publishing, reports
 from .choosers import (
@@ -31,7 +32,7 @@ def register_training_menu() -> Any:
 
 
 @hooks.register("construct_homepage_summary_items")
-def add_training_to_summary(request: Any, summary_items: list[Any]) -> None:
+def add_training_to_summary(request: Request, summary_items: list[Any]) -> None:
     summary_items.append(reports.TrainingSummaryItem(request))
 
 
@@ -39,7 +40,7 @@ def add_training_to_summary(request: Any, summary_items: list[Any]) -> None:
 def keep_personal_pages_out_of_caches(serve_next: Any) -> Any:
     """Let nobody keep a page of any model that has a box for codes."""
 
-    def serve(page: Any, request: Any, args: Any, kwargs: Any) -> Any:
+    def serve(page: Any, request: Request, args: Any, kwargs: Any) -> Any:
         response = serve_next(page, request, args, kwargs)
         return personal.guard(response, request)
 
@@ -64,25 +65,25 @@ def open_to_learners(serve: Any) -> Any:
 
 @hooks.register("before_bulk_action")
 def leave_out_of_bulk(
-    request: Any, action_type: str, objects: list[Any], action: Any
+    request: Request, action_type: str, objects: list[Any], action: Any
 ) -> None:
     publishing.leave_out_of_bulk(request, action_type, objects, action)
 
 
 @hooks.register("before_unpublish_page")
-def note_sold(request: Any, page: Any) -> None:
+def note_sold(request: Request, page: Any) -> None:
     with_subpages = bool(request.POST.get("include_descendants"))
     leaving.note_sold(request, [page], with_subpages=with_subpages)
 
 
 @hooks.register("after_unpublish_page")
-def tell_off_sale(request: Any, page: Any) -> None:
+def tell_off_sale(request: Request, page: Any) -> None:
     leaving.tell_off_sale(request)
 
 
 @hooks.register("before_bulk_action")
 def note_sold_in_bulk(
-    request: Any, action_type: str, objects: list[Any], action: Any
+    request: Request, action_type: str, objects: list[Any], action: Any
 ) -> None:
     if action_type == "unpublish" and all(map(publishing.is_page, objects)):
         chosen = action.cleaned_form.cleaned_data
@@ -92,7 +93,7 @@ def note_sold_in_bulk(
 
 @hooks.register("after_bulk_action")
 def tell_off_sale_in_bulk(
-    request: Any, action_type: str, objects: list[Any], action: Any
+    request: Request, action_type: str, objects: list[Any], action: Any
 ) -> None:
     leaving.tell_off_sale(request)
 

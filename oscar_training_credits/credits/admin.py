@@ -31,6 +31,7 @@ from django.views.decorators.debug import (
 )
 
 from .. import converters  # noqa: F401
+from ..aliases import Request
 from ..exceptions import IdempotencyKeyReused
 from . import email_domain
 from .codes import code_text, finding, history, issuing, listing, new_text
@@ -421,7 +422,7 @@ class CreditCodeAdmin(CodeSearchMixin, PatientAdminMixin, ListedAdmin):
         return code.created_at
 
     def get_form(
-        self, request: Any, obj: Any = None, change: bool = False, **kwargs: Any
+        self, request: Request, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
         if obj is None:
             kwargs["form"] = NewCodeForm
@@ -491,14 +492,16 @@ class CreditCodeAdmin(CodeSearchMixin, PatientAdminMixin, ListedAdmin):
             messages.warning(request, FOR_NOBODY)
 
     def render_change_form(
-        self, request: Any, context: Any, *args: Any, **kwargs: Any
+        self, request: Request, context: Any, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         code = kwargs.get("obj")
         if code and request.method == "GET" and is_for_nobody(code):
             messages.warning(request, FOR_NOBODY)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def save_formset(self, request: Any, form: Any, formset: Any, change: bool) -> None:
+    def save_formset(
+        self, request: Request, form: Any, formset: Any, change: bool
+    ) -> None:
         # The admin's log names these.
         formset.save(commit=False)
         formset.new_objects = [

@@ -14,6 +14,8 @@ from django.db import OperationalError, transaction
 from django.http import HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 
+from ..aliases import Request
+
 logger = logging.getLogger("training_credits")
 
 
@@ -22,7 +24,7 @@ def nothing_taken() -> str:
     return _("A problem occurred, and nothing was taken. Please try again.")
 
 
-def is_tried_again(request: Any) -> bool:
+def is_tried_again(request: Request) -> bool:
     """Tell whether somebody is told to try again: not who merely looks at something."""
     return request.method not in ("GET", "HEAD")
 
@@ -36,19 +38,19 @@ def undo_request() -> None:
 class PatientAdminMixin:
     """For admins: say so where the database gave up on what was to be saved."""
 
-    def changeform_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def changeform_view(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         return _patiently(super().changeform_view, request, *args, **kwargs)  # type: ignore[misc]
 
-    def changelist_view(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def changelist_view(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         return _patiently(super().changelist_view, request, *args, **kwargs)  # type: ignore[misc]
 
 
 class PatientMixin:
     """For views that change something: say so where the database gave up on that."""
 
-    request: Any
+    request: Request
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         act: Any = super().dispatch  # type: ignore[misc]
         try:
             return act(request, *args, **kwargs)
@@ -64,7 +66,7 @@ class PatientMixin:
         return HttpResponseRedirect(self.request.get_full_path())
 
 
-def _patiently(act: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+def _patiently(act: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
     try:
         return act(request, *args, **kwargs)
     except OperationalError:

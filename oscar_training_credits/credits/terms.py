@@ -15,6 +15,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ..aliases import Product
+
 if TYPE_CHECKING:
     from .models import TrainingProduct
 
@@ -163,7 +165,7 @@ def refuse_far_away(*moments: datetime | None) -> None:
         raise ValueError("A moment is more than 100 years away.")
 
 
-def check_terms(terms: Terms, *, product: Any = None) -> None:
+def check_terms(terms: Terms, *, product: Product = None) -> None:
     """Refuse terms that make no sense, each with the message at the field to mend.
 
     With the `product` that is sold on these terms, a path that contains itself is
@@ -176,7 +178,7 @@ def check_terms(terms: Terms, *, product: Any = None) -> None:
         raise ValidationError(errors)
 
 
-def _errors(terms: Terms, product: Any) -> Iterator[tuple[str, Any]]:
+def _errors(terms: Terms, product: Product) -> Iterator[tuple[str, Any]]:
     if terms.credit_only and terms.credits is None:
         yield "credits", _("Say how many credits it costs: it is credit-only.")
     if terms.access_days and terms.access_until:
@@ -208,7 +210,7 @@ def _error_in_plan(terms: Terms) -> Any:
     return None
 
 
-def _error_in_path(terms: Terms, product: Any) -> Any:
+def _error_in_path(terms: Terms, product: Product) -> Any:
     courses = terms.path_courses
     if terms.kind != ProductKind.PATH:
         return _("Only a path has courses on a list.") if courses else None

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ..aliases import Basket, Product, Request
 from ..conf import settings
 from ..credits import wording
 from ..credits.access import buying_again, status
@@ -85,7 +86,7 @@ class BasketBox:
         return due or None
 
 
-def basket_box(basket: Any, *, total: Any = None) -> BasketBox | None:
+def basket_box(basket: Basket, *, total: Any = None) -> BasketBox | None:
     """Return what the box of a shopping basket shows; None if it is empty."""
     if basket.is_empty:
         return None
@@ -105,7 +106,7 @@ def basket_box(basket: Any, *, total: Any = None) -> BasketBox | None:
     )
 
 
-def ask_url(box: BasketBox | None, request: Any) -> str:
+def ask_url(box: BasketBox | None, request: Request) -> str:
     """Return where credits are asked for that a basket lacks; empty for nowhere."""
     if box is None or not box.quote.missing:
         return ""
@@ -113,7 +114,7 @@ def ask_url(box: BasketBox | None, request: Any) -> str:
     return asking.address_to_ask(request, codes)
 
 
-def notes_on(basket: Any) -> list[BasketNote]:
+def notes_on(basket: Basket) -> list[BasketNote]:
     """Return what the owner of `basket` is told before they pay for its training."""
     return [
         *closed_to_owner(basket),
@@ -124,7 +125,7 @@ def notes_on(basket: Any) -> list[BasketNote]:
     ]
 
 
-def closed_to_owner(basket: Any) -> list[BasketNote]:
+def closed_to_owner(basket: Basket) -> list[BasketNote]:
     """Return what the owner of `basket` is told of its training that they can't open.
 
     Asked of all once for each request.
@@ -137,7 +138,7 @@ def closed_to_owner(basket: Any) -> list[BasketNote]:
     ]
 
 
-def notes_on_owned(basket: Any) -> list[BasketNote]:
+def notes_on_owned(basket: Basket) -> list[BasketNote]:
     """Return what the owner of `basket` is told of its training that is theirs.
 
     No query more for those who have no training yet. What they buy for several is
@@ -168,7 +169,7 @@ def notes_on_owned(basket: Any) -> list[BasketNote]:
     ]
 
 
-def ends_with_codes(basket: Any) -> list[BasketNote]:
+def ends_with_codes(basket: Basket) -> list[BasketNote]:
     """Return what is said of training that ends when the code ends that pays for it."""
     text = _("Access to it ends on %(end)s, when the code does.")
     now, ends = timezone.now(), code_ends(basket)
@@ -183,7 +184,7 @@ def ends_with_codes(basket: Any) -> list[BasketNote]:
     return rows
 
 
-def code_ends(basket: Any) -> dict[Any, datetime]:
+def code_ends(basket: Basket) -> dict[Any, datetime]:
     """Return when access ends with the code that pays for it, by the product's key."""
     quote = quote_of(basket)
     ends = {
@@ -193,7 +194,7 @@ def code_ends(basket: Any) -> dict[Any, datetime]:
     return {product_id: end for product_id, end in ends.items() if end}
 
 
-def bought_twice(basket: Any) -> list[BasketNote]:
+def bought_twice(basket: Basket) -> list[BasketNote]:
     """Return what the owner of `basket` is told of training that others in it open.
 
     No query if there is no path and no plan.
@@ -209,7 +210,7 @@ def bought_twice(basket: Any) -> list[BasketNote]:
     ]
 
 
-def several_places(basket: Any) -> list[BasketNote]:
+def several_places(basket: Basket) -> list[BasketNote]:
     """Return what the owner of `basket` is told of training for several learners."""
     text = _("You get %(number)s places, with a link for each learner.")
     return [
@@ -226,7 +227,7 @@ def code_rows(quote: Quote) -> list[CodeRow]:
     ]
 
 
-def purchase_box(source: Any, *, request: Any) -> dict[str, Any]:
+def purchase_box(source: Any, *, request: Request) -> dict[str, Any]:
     """Return the context of the purchase box for a training page or a product."""
     product = getattr(source, "product", source)
     training = _shown_terms(source, product, request)
@@ -305,26 +306,28 @@ def useless_text(state: purchase.PurchaseState) -> str:
     return text % {"end": wording.last_day(end)}
 
 
-def _is_personal(source: Any, request: Any) -> bool:
+def _is_personal(source: Any, request: Request) -> bool:
     """Tell whether the box is for this visitor; else a cache keeps it for everybody."""
     asked = getattr(source, "is_personal", None)
     return asked is None or bool(asked(request))
 
 
-def _access_status(source: Any, request: Any) -> AccessStatus | None:
+def _access_status(source: Any, request: Request) -> AccessStatus | None:
     """Return what a training page knows already of how its visitor stands."""
     known = getattr(source, "access_status", None)
     return known(request) if known else None
 
 
-def _address(source: Any, request: Any) -> str:
+def _address(source: Any, request: Request) -> str:
     """Return the address of the page with the box of this visitor."""
     is_shared = getattr(source, "is_shared", False)
     usual = str(source.personal_url(request) if is_shared else request.path)
     return typed_codes.page_of(request, usual)
 
 
-def _shared_box(source: Any, training: TrainingProduct, request: Any) -> dict[str, Any]:
+def _shared_box(
+    source: Any, training: TrainingProduct, request: Request
+) -> dict[str, Any]:
     """Return what the box shows to everybody: no form, no token, nobody's codes."""
     info = request.strategy.fetch_for_product(training.product)
     price = info.price
@@ -341,7 +344,7 @@ def _shared_box(source: Any, training: TrainingProduct, request: Any) -> dict[st
     }
 
 
-def choose_url(product: Any) -> str:
+def choose_url(product: Product) -> str:
     """Return where the shop asks for the options of `product`; empty if it has none."""
     if not purchase.asks_options(product):
         return ""
@@ -396,7 +399,9 @@ def note_on_owned(
     return text % {"end": end, "new": wording.last_day(gain.ends_at)}
 
 
-def _shown_terms(source: Any, product: Any, request: Any) -> TrainingProduct | None:
+def _shown_terms(
+    source: Any, product: Product, request: Request
+) -> TrainingProduct | None:
     """The live terms, or the draft's where its preview is shown."""
     if product is None:
         return None

@@ -18,6 +18,7 @@ from django.views.debug import (
     get_exception_reporter_filter,
 )
 
+from ..aliases import Request
 from ..mixins import Extension
 from .loading import with_mixin
 
@@ -34,24 +35,24 @@ class ErrorReportFilterMixin(Extension):
     `secrets_in_address` names the parts of its address that are secrets themselves.
     """
 
-    def get_post_parameters(self, request: Any) -> Any:
+    def get_post_parameters(self, request: Request) -> Any:
         if request is None or not self.hides_all_of(request):
             return super().get_post_parameters(request)
         return dict.fromkeys(request.POST, STARS)
 
-    def get_safe_request_meta(self, request: Any) -> Any:
+    def get_safe_request_meta(self, request: Request) -> Any:
         meta = super().get_safe_request_meta(request)
         if request is None or not self.hides_all_of(request):
             return meta
         return {**meta, **{name: STARS for name in TYPED if name in meta}}
 
-    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> Any:
+    def get_traceback_frame_variables(self, request: Request, tb_frame: Any) -> Any:
         variables = super().get_traceback_frame_variables(request, tb_frame)
         if request is None or not self.hides_all_of(request):
             return variables
         return [(name, STARS) for name, _value in variables]
 
-    def hides_all_of(self, request: Any) -> bool:
+    def hides_all_of(self, request: Request) -> bool:
         return self.is_active(request) and takes_code(request)
 
 
@@ -59,7 +60,7 @@ class ErrorReportFilter(ErrorReportFilterMixin, SafeExceptionReporterFilter):
     """Django's filter of error reports, and no code in them."""
 
 
-def hide_codes(sender: Any, *, request: Any = None, **kwargs: Any) -> None:
+def hide_codes(sender: Any, *, request: Request = None, **kwargs: Any) -> None:
     """Receive Django's `got_request_exception`, which is sent before any report."""
     if request is None:
         return
@@ -72,13 +73,13 @@ def hide_codes(sender: Any, *, request: Any = None, **kwargs: Any) -> None:
         forget_typed(request)
 
 
-def takes_code(request: Any) -> bool:
+def takes_code(request: Request) -> bool:
     """Tell whether the address of a request takes a code, or may take one."""
     match = match_of(request)
     return match is None or bool(said_by(match.func, "takes_code"))
 
 
-def match_of(request: Any) -> ResolverMatch | None:
+def match_of(request: Request) -> ResolverMatch | None:
     """Return the view of a request, also before Django has looked for it."""
     if known := request.resolver_match:
         return cast("ResolverMatch", known)
@@ -98,7 +99,7 @@ def said_by(view: Any, name: str) -> Any:
     return next(filter(None, said), None)
 
 
-def forget_typed(request: Any) -> None:
+def forget_typed(request: Request) -> None:
     """Take what was typed from a request that has failed.
 
     Others read it as well: what collects errors, and the line in the log.
@@ -111,7 +112,7 @@ def forget_typed(request: Any) -> None:
             forget_in_path(request, match.kwargs[name])
 
 
-def forget_in_path(request: Any, secret: str) -> None:
+def forget_in_path(request: Request, secret: str) -> None:
     request.path = request.path.replace(secret, STARS)
     request.path_info = request.path_info.replace(secret, STARS)
     request.META["PATH_INFO"] = request.path_info

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.utils.translation import gettext as _
 from oscar.apps.order.exceptions import UnableToPlaceOrder
 
+from ..aliases import Basket, Order
 from ..exceptions import TrainingCreditsError
 
 
@@ -21,7 +20,7 @@ class OrderRefused(TrainingCreditsError, UnableToPlaceOrder, ValueError):
 class BasketUnderWay(OrderRefused):
     """This basket is being ordered at this moment, by another click or tab."""
 
-    def __init__(self, basket: Any) -> None:
+    def __init__(self, basket: Basket) -> None:
         super().__init__(_("This order is being placed already."))
         self.basket = basket
 
@@ -29,7 +28,7 @@ class BasketUnderWay(OrderRefused):
 class BasketAlreadyOrdered(OrderRefused):
     """This basket has become an order before; `order` is that order."""
 
-    def __init__(self, order: Any) -> None:
+    def __init__(self, order: Order) -> None:
         text = _("Order %(number)s has been placed already.")
         super().__init__(text % {"number": order.number})
         self.order = order

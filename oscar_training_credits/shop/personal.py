@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.cache import add_never_cache_headers
 
+from ..aliases import Request
 from ..mixins import Extension
 
 ATTRIBUTE = "training_credits_personal"
@@ -22,16 +23,16 @@ class PersonalPageMixin(Extension):
     site sends them.
     """
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         return guard(super().dispatch(request, *args, **kwargs), request)
 
 
-def mark(request: Any) -> None:
+def mark(request: Request) -> None:
     """Note that the answer to `request` holds what is for one person."""
     setattr(request, ATTRIBUTE, True)
 
 
-def guard(response: Any, request: Any) -> Any:
+def guard(response: Any, request: Request) -> Any:
     """Let nobody keep `response`, if what is for one person is drawn in it."""
     if hasattr(response, "add_post_render_callback"):
         response.add_post_render_callback(partial(_close, request=request))
@@ -40,6 +41,6 @@ def guard(response: Any, request: Any) -> Any:
     return response
 
 
-def _close(response: Any, *, request: Any) -> None:
+def _close(response: Any, *, request: Request) -> None:
     if getattr(request, ATTRIBUTE, False):
         add_never_cache_headers(response)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
+from ..aliases import Request
 from ..conf import settings
 from ..credits.codes.throttling import Requester
 
@@ -12,7 +13,7 @@ IPV6_PREFIX = 64  # what one customer gets, and can take any address from
 NO_ADDRESS = "unknown"
 
 
-def requester_of(request: Any) -> Requester:
+def requester_of(request: Request) -> Requester:
     """Return who makes this request, as wrong codes are counted."""
     user: Any = getattr(request, "user", None)
     is_known = bool(user and user.is_authenticated)
@@ -23,7 +24,7 @@ def requester_of(request: Any) -> Requester:
     )
 
 
-def _session_key(request: Any, *, is_known: bool) -> str | None:
+def _session_key(request: Request, *, is_known: bool) -> str | None:
     session = getattr(request, "session", None)
     if session is not None and not session.session_key and not is_known:
         # Or a visitor's first try would count towards nobody's limit.
@@ -31,7 +32,7 @@ def _session_key(request: Any, *, is_known: bool) -> str | None:
     return session.session_key if session is not None else None
 
 
-def client_address(request: Any) -> str:
+def client_address(request: Request) -> str:
     """Return the visitor's address, or that of the nearest thing that is trusted.
 
     `TRAINING_CREDITS_PROXY_COUNT` proxies are believed, and nothing that the visitor

@@ -10,6 +10,7 @@ from django.conf import settings as django_settings
 from django.utils.translation import gettext as _
 from oscar.templatetags.currency_filters import currency as money_text
 
+from ..aliases import Basket, Order
 from ..credits import wording
 from .prices import CreditPrice
 
@@ -34,14 +35,14 @@ def line_credits(line: Any) -> int | None:
     return None
 
 
-def basket_credits(basket: Any) -> int:
+def basket_credits(basket: Basket) -> int:
     """Return the credits of all lines that are paid in credits or wait for a code."""
     lines = basket.all_lines() if basket else []
     return sum(line_credits(line) or 0 for line in lines)
 
 
 def basket_total(
-    basket: Any, *, with_tax: bool = True, with_discounts: bool = True
+    basket: Basket, *, with_tax: bool = True, with_discounts: bool = True
 ) -> str:
     """Return what the lines of `basket` cost, in words."""
     with_tax = with_tax and basket.is_tax_known
@@ -51,19 +52,19 @@ def basket_total(
     return in_words(money, basket.currency, credits=basket_credits(basket))
 
 
-def money_in_words(basket: Any) -> str:
+def money_in_words(basket: Basket) -> str:
     """Return the money that the lines of `basket` cost, without their credits."""
     money = basket.total_incl_tax if basket.is_tax_known else basket.total_excl_tax
     return str(money_text(money, basket.currency))
 
 
-def price_and_credits(price: Any, basket: Any) -> str:
+def price_and_credits(price: Any, basket: Basket) -> str:
     """Return Oscar's total of an order to be, with the credits of its basket."""
     money = price.incl_tax if price.is_tax_known else price.excl_tax
     return in_words(money, basket.currency, credits=basket_credits(basket))
 
 
-def order_total(order: Any) -> str:
+def order_total(order: Order) -> str:
     """Return the total of an order that has `credits_paid`, as in lists."""
     credits = getattr(order, "credits_paid", None) or 0
     return in_words(order.total_incl_tax, order.currency, credits=credits)

@@ -13,6 +13,7 @@ from django.template import Context
 from django.template.base import NodeList, Parser, Token
 from django.template.loader_tags import ExtendsNode
 
+from ..aliases import Basket, Order, Product, Request
 from ..credits import wording
 from ..credits.codes import managing
 from ..credits.ledger.quoting import Quote
@@ -59,13 +60,13 @@ def end_in_words(moment: datetime | None) -> str:
 
 
 @register.simple_tag
-def training_of(product: Any) -> TrainingProduct | None:
+def training_of(product: Product) -> TrainingProduct | None:
     """Return the terms on which a product is sold as training, or None."""
     return training_products.training_of(product) if product else None
 
 
 @register.simple_tag
-def basket_quote(basket: Any) -> Quote | None:
+def basket_quote(basket: Basket) -> Quote | None:
     """Return how the applied codes settle a basket; None if no line takes credits."""
     if not basket or not basket.pk or not takes_part(basket):
         return None
@@ -80,21 +81,21 @@ def credits_of_line(line: Any) -> int | None:
 
 
 @register.simple_tag
-def credits_of_basket(basket: Any) -> int:
+def credits_of_basket(basket: Basket) -> int:
     """Return the credits that the lines of a basket cost; 0 if all cost money."""
     return totals.basket_credits(basket)
 
 
 @register.simple_tag
 def basket_total(
-    basket: Any, *, with_tax: bool = True, with_discounts: bool = True
+    basket: Basket, *, with_tax: bool = True, with_discounts: bool = True
 ) -> str:
     """Put what a basket costs into words: “£90.00 + 35 credits”."""
     return totals.basket_total(basket, with_tax=with_tax, with_discounts=with_discounts)
 
 
 @register.simple_tag
-def total_in_words(price: Any, basket: Any) -> str:
+def total_in_words(price: Any, basket: Basket) -> str:
     """Put the order total of a basket, Oscar's `order_total`, into words."""
     return totals.price_and_credits(price, basket)
 
@@ -106,7 +107,7 @@ def credit_only_lines(formset: Any, strategy: Any) -> bool:
 
 
 @register.simple_tag
-def credits_of_product(product: Any, request: Any) -> ProductCredits | None:
+def credits_of_product(product: Product, request: Request) -> ProductCredits | None:
     """Return what a product costs in credits; None if it takes no credits.
 
     Costs no query: Oscar's templates, which price the product as well, ask less.
@@ -115,13 +116,13 @@ def credits_of_product(product: Any, request: Any) -> ProductCredits | None:
 
 
 @register.inclusion_tag("training_credits/page_link.html")
-def page_link(product: Any) -> dict[str, str]:
+def page_link(product: Product) -> dict[str, str]:
     """Link to the page of what a product opens as training, if it has one."""
     return {"link": page_of(product) if product else ""}
 
 
 @register.simple_tag
-def closed_text(product: Any, request: Any) -> str:
+def closed_text(product: Product, request: Request) -> str:
     """Return why a visitor is not sold training that they could not open, if so.
 
     Costs no query for what is no training.
@@ -132,7 +133,7 @@ def closed_text(product: Any, request: Any) -> str:
 
 
 @register.simple_tag
-def settlement_of(order: Any, *, or_money: bool = False) -> OrderSettlement | None:
+def settlement_of(order: Order, *, or_money: bool = False) -> OrderSettlement | None:
     """Return how an order was paid in credits; None if it was not.
 
     With `or_money` also of an order that took no credits.
@@ -147,7 +148,7 @@ def credits_of_order_line(line: Any) -> int | None:
 
 
 @register.simple_tag
-def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:
+def contents_of(order: Order, *, domain: str = "") -> list[OrderContent]:
     """Return what the training in an order opens, with links to it.
 
     With the site's `domain` the links are absolute, for a mail.
@@ -156,7 +157,7 @@ def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:
 
 
 @register.simple_tag
-def packs_of(order: Any, *, domain: str = "") -> list[PackBought]:
+def packs_of(order: Order, *, domain: str = "") -> list[PackBought]:
     """Return the packs of credits that an order has bought, with links to their code.
 
     With the site's `domain` the links are absolute, for a mail.
@@ -182,7 +183,7 @@ def looks_after_codes(context: Context) -> bool:
 
 
 @register.simple_tag(takes_context=True)
-def places_of(context: Context, order: Any) -> list[LinePlaces]:
+def places_of(context: Context, order: Order) -> list[LinePlaces]:
     """Return the places of an order, with their links, for its buyer alone."""
     return places_bought.places_of(order, request=context.get("request"))
 
@@ -194,7 +195,7 @@ def paid_in_credits(orders: Any) -> bool:
 
 
 @register.simple_tag
-def order_total(order: Any) -> str:
+def order_total(order: Order) -> str:
     """Put the total of an order in a list into words."""
     return totals.order_total(order)
 
@@ -258,7 +259,7 @@ def ask_link(context: Context) -> dict[str, Any]:
 
 
 @register.inclusion_tag("training_credits/basket_notes.html")
-def basket_notes(basket: Any) -> dict[str, Any]:
+def basket_notes(basket: Basket) -> dict[str, Any]:
     """Say what of a basket's training the learner has already, or buys for several."""
     takes = basket and basket.pk and takes_part(basket)
     return {"rows": boxes.notes_on(basket) if takes else []}

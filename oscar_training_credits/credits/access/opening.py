@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from django.db.models import F, Model, Q, QuerySet
 from django.utils import timezone
 
+from ...aliases import Order
 from ...conf import settings
 from ..isolation import own_transaction
 from ..locking import for_update
@@ -24,7 +25,7 @@ from .status import grounds
 Row = TypeVar("Row", bound=Model)
 
 
-def opens_at_once(order: Any) -> bool:
+def opens_at_once(order: Order) -> bool:
     """Tell whether the training of an order opens as soon as the order is written.
 
     Where the site names no status in which an order is paid, it does; elsewhere if
@@ -75,7 +76,7 @@ def give(bought: Iterable[DueAccess], *, ends: Mapping[int, datetime]) -> None:
 
 
 @own_transaction()
-def open_due(order: Any) -> list[Any]:
+def open_due(order: Order) -> list[Any]:
     """Open what is due for the lines of `order`; return those lines.
 
     The caller knows that it is paid. Each line is opened once, however often and from

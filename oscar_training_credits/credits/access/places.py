@@ -18,6 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from ...aliases import Order
 from ...conf import settings
 from ...exceptions import PlaceRefused
 from ..isolation import own_transaction
@@ -104,7 +105,7 @@ def find_place(text: str) -> Place | None:
     return place_with(salt) if salt else None
 
 
-def places_of(order: Any) -> list[Place]:
+def places_of(order: Order) -> list[Place]:
     """Return all places that an order bought, line by line: one query.
 
     One that was claimed has its `access`; `is_free` says whether it can be.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import F, FilteredRelation, Q, QuerySet
 from django.utils import timezone
 
+from ...aliases import Order
 from ...conf import settings
 from ..models import Access, AccessChange, DueAccess, PathCourse, TrainingProduct
 from ..ranges import products_in
@@ -65,7 +66,7 @@ def access_status(learner: Learner, training: TrainingProduct) -> AccessStatus:
     return access_statuses(learner, [training]).get(training.pk, NO_ACCESS)
 
 
-def has_begun(order: Any) -> bool:
+def has_begun(order: Order) -> bool:
     """Tell whether all that `order` opened is open by now; False if that is nothing."""
     given = Access.objects.filter(order_line__order=order.pk)
     starts = list(given.values_list("starts_at", flat=True))

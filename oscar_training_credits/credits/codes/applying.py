@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, Subquery, prefetch_related_objects
 from django.views.decorators.debug import sensitive_variables
 
+from ...aliases import Basket
 from ...exceptions import CreditCodeRefused
 from ..isolation import own_transaction
 from ..ledger import redemption
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def apply_code(
     text: str,
     *,
-    basket: Any,
+    basket: Basket,
     items: Sequence[Item],
     requester: Requester | None,
     learner: AbstractBaseUser | None = None,
@@ -55,7 +56,7 @@ def apply_code(
     return code
 
 
-def put_on(code: CreditCode, *, basket: Any) -> bool:
+def put_on(code: CreditCode, *, basket: Basket) -> bool:
     """Put a locked code on a locked `basket`, asking nothing; tell if it was not on it.
 
     The lock comes first: on MariaDB a row that refers to the code takes a weaker one,
@@ -123,7 +124,7 @@ def unknown(text: str) -> Refusal:
     return Refusal(Reason.MISTYPED if mistyped else Reason.UNKNOWN)
 
 
-def applied_codes(basket: Any) -> list[CreditCode]:
+def applied_codes(basket: Basket) -> list[CreditCode]:
     """Return the codes applied to `basket` with their grants, in the order applied."""
     if reading.is_possible():
         found = reading.applied_codes(basket.pk)
@@ -138,14 +139,14 @@ def applied_codes(basket: Any) -> list[CreditCode]:
     return list(read_along.prefetch_related("grants"))
 
 
-def remove_code(code_id: int, *, basket: Any) -> bool:
+def remove_code(code_id: int, *, basket: Basket) -> bool:
     """Take a code off `basket`; return whether it was on it."""
     removed, _ = AppliedCode.objects.filter(basket_id=basket.pk, code=code_id).delete()
     return bool(removed)
 
 
 @own_transaction()
-def move_codes(*, from_basket_id: int, to_basket: Any) -> None:
+def move_codes(*, from_basket_id: int, to_basket: Basket) -> None:
     """Move the codes of a basket that was merged into another. Safe to repeat."""
     moved = AppliedCode.objects.filter(basket_id=from_basket_id).order_by("pk")
     for code_id in list(moved.values_list("code_id", flat=True)):

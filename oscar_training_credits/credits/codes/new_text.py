@@ -13,13 +13,15 @@ from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
+from ...aliases import Request
+
 NAME = "training_credits_new_code"
 SECONDS = 300
 """How long the browser keeps its half."""
 
 
 @sensitive_variables()
-def carry(request: Any, response: Any, owner: int | str, text: str) -> None:
+def carry(request: Request, response: Any, owner: int | str, text: str) -> None:
     """Let the page that `response` leads to, in this session, show `text` once.
 
     `owner` is the key of the code, or says what else it is the text of.
@@ -38,7 +40,7 @@ def carry(request: Any, response: Any, owner: int | str, text: str) -> None:
 
 
 @sensitive_variables()
-def take(request: Any, owner: int | str) -> str:
+def take(request: Request, owner: int | str) -> str:
     """Return the text that is to be shown for its owner, once; empty for none."""
     whose, half = request.session.get(NAME, (None, ""))
     if whose != owner:
@@ -51,7 +53,7 @@ def take(request: Any, owner: int | str) -> str:
         return ""
 
 
-def forget(request: Any, response: Any) -> None:
+def forget(request: Request, response: Any) -> None:
     """Take the browser's half away from the page that has shown the text."""
     response.delete_cookie(NAME, path=request.path)
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from ...aliases import Order
 from ..access import opening
 from ..codes import history, issuing, managing
 from ..isolation import own_transaction
@@ -48,7 +49,7 @@ class TakenBack:
 
 
 @own_transaction()
-def issue_due(order: Any) -> list[PackSale]:
+def issue_due(order: Order) -> list[PackSale]:
     """Put on codes what an order that is paid has bought; return these sales.
 
     Each sale is granted once, however often and from wherever this is called, and
@@ -128,7 +129,7 @@ def waiting_for(buyer: Any) -> QuerySet[PackSale]:
     ).exclude(grant__code__state=CreditCode.State.CLOSED)
 
 
-def _issue(sale: PackSale, order: Any) -> None:
+def _issue(sale: PackSale, order: Order) -> None:
     terms: dict[str, Any] = {
         "note": _("Order %(number)s") % {"number": order.number},
         "paid": Paid(sale.paid_amount, sale.paid_currency),
@@ -146,7 +147,7 @@ def _issue(sale: PackSale, order: Any) -> None:
 
 
 def _on_new_code(
-    sale: PackSale, order: Any, expires_at: datetime | None, terms: dict[str, Any]
+    sale: PackSale, order: Order, expires_at: datetime | None, terms: dict[str, Any]
 ) -> CreditGrant:
     issued = issuing.issue_code(
         label=_label(sale.buyer, order),
@@ -162,7 +163,7 @@ def _on_new_code(
     return issued.code.grants.get()
 
 
-def _label(buyer: Any, order: Any) -> str:
+def _label(buyer: Any, order: Order) -> str:
     text = _("Credits of %(name)s") % {"name": name_of(buyer) or order.number}
     longest = CreditCode._meta.get_field("label").max_length
     return text[:longest]

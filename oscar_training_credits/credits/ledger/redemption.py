@@ -30,6 +30,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ... import signals
+from ...aliases import Basket, Order
 from ..codes import reading
 from ..codes.rules import Purchase
 from ..isolation import own_transaction
@@ -78,7 +79,7 @@ AT_STAKE = f"""
 class LockedCodes:
     """The codes of a basket and their grants, locked until the transaction ends."""
 
-    basket: Any
+    basket: Basket
     applied: tuple[int, ...]
     """The primary keys of the codes on the basket, in the order applied."""
     held: tuple[int, ...]
@@ -102,7 +103,7 @@ class LockedCodes:
 def lock_and_quote(
     items: Iterable[Item],
     *,
-    basket: Any,
+    basket: Basket,
     learner: AbstractBaseUser | None,
     order_number: str | None = None,
 ) -> Quote:
@@ -117,7 +118,7 @@ def lock_and_quote(
     return quote_locked(locked, items, learner=learner)
 
 
-def lock_codes_of(basket: Any, *, order_number: str | None = None) -> LockedCodes:
+def lock_codes_of(basket: Basket, *, order_number: str | None = None) -> LockedCodes:
     """Lock the codes that are on `basket`, or held for it, with their grants."""
     found = _codes_at_stake(basket, order_number)
     applied, held = found[ON_BASKET], found[HELD]
@@ -134,7 +135,7 @@ def lock_codes_of(basket: Any, *, order_number: str | None = None) -> LockedCode
 
 
 def _codes_at_stake(
-    basket: Any, order_number: str | None
+    basket: Basket, order_number: str | None
 ) -> dict[str, list[tuple[int, int]]]:
     """Return codes with a number each, by what they have to do with `basket`.
 
@@ -206,7 +207,7 @@ def lock_without_lapsed(code: CreditCode) -> CreditCode:
     return locked
 
 
-def redeem(order: Any, quote: Quote, *, learner: AbstractBaseUser) -> Settlement:
+def redeem(order: Order, quote: Quote, *, learner: AbstractBaseUser) -> Settlement:
     """Capture the credits of a locked quote for `order`, held before or not.
 
     Raises:
@@ -237,7 +238,7 @@ def redeem(order: Any, quote: Quote, *, learner: AbstractBaseUser) -> Settlement
 def hold(
     quote: Quote,
     *,
-    basket: Any,
+    basket: Basket,
     order_number: str,
     learner: AbstractBaseUser | None,
     until: datetime,
@@ -267,7 +268,7 @@ def hold(
     return list(redemptions.values())
 
 
-def held_for(basket: Any) -> list[Redemption]:
+def held_for(basket: Basket) -> list[Redemption]:
     """Return the redemptions that hold credits for `basket`."""
     held = Redemption.objects.filter(
         basket_id=basket.pk, state=Redemption.State.HELD
@@ -275,7 +276,7 @@ def held_for(basket: Any) -> list[Redemption]:
     return list(held)
 
 
-def held_quote(items: Iterable[Item], *, basket: Any) -> Quote | None:
+def held_quote(items: Iterable[Item], *, basket: Basket) -> Quote | None:
     """Return how the credits held for `basket` settle `items`, or None if none are.
 
     On the terms of the moment when they were held: the other money may have been paid
@@ -488,7 +489,7 @@ def _attempts_at(order_number: str) -> int:
     return earlier.aggregate(last=Max("attempt"))["last"] or 0
 
 
-def _capture(order: Any, holds: Iterable[Redemption]) -> dict[int, Redemption]:
+def _capture(order: Order, holds: Iterable[Redemption]) -> dict[int, Redemption]:
     captured = {}
     for redemption in holds:
         redemption.state = Redemption.State.CAPTURED

@@ -11,14 +11,16 @@ from typing import Any
 
 from django.contrib.messages.storage.base import BaseStorage
 
+from ...aliases import Request
+
 KEY = "training_credits_answer"
 
 
-def put(request: Any, text: str, *, accepted: bool) -> None:
+def put(request: Request, text: str, *, accepted: bool) -> None:
     request.session[KEY] = {"text": str(text), "accepted": accepted}
 
 
-def pop(request: Any) -> dict[str, Any] | None:
+def pop(request: Request) -> dict[str, Any] | None:
     """Return `text` and `accepted` of the last answer, or None."""
     session = getattr(request, "session", None)
     answer: dict[str, Any] | None = session.pop(KEY, None) if session else None
@@ -36,7 +38,7 @@ class Overheard(BaseStorage):
 
 
 @contextmanager
-def overhearing(request: Any) -> Iterator[Overheard]:
+def overhearing(request: Request) -> Iterator[Overheard]:
     """Collect the messages of Oscar's own code, which would stand out of sight."""
     usual, request._messages = request._messages, Overheard(request)
     try:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from oscar.core.loading import get_model
 
+from ...aliases import Basket, Request
 from ...credits.codes.applying import move_codes
 from ...mixins import Extension
 from .merging import trim_places
@@ -21,13 +22,13 @@ class ApplicatorMixin(Extension):
     they went to; the middleware applies offers right after it.
     """
 
-    def apply(self, basket: Any, user: Any = None, request: Any = None) -> None:
+    def apply(self, basket: Basket, user: Any = None, request: Request = None) -> None:
         if request and (merged := merged_basket_id(request)):
             move_codes(from_basket_id=merged, to_basket=basket)
             trim_places(basket, request=request)
         super().apply(basket, user, request)
 
-    def get_basket_offers(self, basket: Any, user: Any) -> Any:
+    def get_basket_offers(self, basket: Basket, user: Any) -> Any:
         # Read once for Oscar and for the code box, in the query that Oscar would make.
         # Whether training is in play is not asked: that would price the lines.
         if basket.pk and user:
@@ -35,7 +36,7 @@ class ApplicatorMixin(Extension):
         return super().get_basket_offers(basket, user)
 
 
-def merged_basket_id(request: Any) -> int | None:
+def merged_basket_id(request: Request) -> int | None:
     """Return the basket of a guest that was merged at log-in, in this very request.
 
     Oscar then marks the guest's basket cookie for deletion.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.views.decorators.debug import sensitive_variables
 
+from ...aliases import Basket
 from ...credits.codes import applying
 from ...credits.codes.throttling import Requester
 from ...credits.models import CreditCode
@@ -13,7 +12,7 @@ from .quotes import items_of
 
 
 @sensitive_variables("text")
-def apply_code(basket: Any, text: str, *, requester: Requester | None) -> CreditCode:
+def apply_code(basket: Basket, text: str, *, requester: Requester | None) -> CreditCode:
     """Apply the code with this text to a saved basket for its owner, and return it.
 
     Nothing is spent, and the basket is priced anew when it is asked next. A code that
@@ -34,7 +33,7 @@ def apply_code(basket: Any, text: str, *, requester: Requester | None) -> Credit
     return code
 
 
-def remove_code(basket: Any, code: CreditCode) -> bool:
+def remove_code(basket: Basket, code: CreditCode) -> bool:
     """Take `code` off a basket, which is priced anew then; tell if it was on it."""
     is_removed = applying.remove_code(code.pk, basket=basket)
     basket.reset_offer_applications()

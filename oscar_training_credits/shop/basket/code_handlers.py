@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from oscar.core.loading import get_class, get_model
 
+from ...aliases import Basket, Request
 from ...conf import settings
 from ...credits import wording
 from ...credits.codes.applying import unknown, unreadable
@@ -52,7 +53,7 @@ CodeHandler = Callable[[str, Any], "Answer | None"]
 
 @sensitive_variables("text")
 def take_code(
-    text: str, *, request: Any, leave_vouchers: bool = False
+    text: str, *, request: Request, leave_vouchers: bool = False
 ) -> Answer | None:
     """Apply a code of any kind to the request's basket; the box shows the answer.
 
@@ -66,7 +67,7 @@ def take_code(
 
 @sensitive_variables("text")
 def ask_handlers(
-    text: str, request: Any, *, leave_vouchers: bool = False
+    text: str, request: Request, *, leave_vouchers: bool = False
 ) -> Answer | None:
     """Return what the first kind says that knows `text`, or that none does.
 
@@ -94,7 +95,7 @@ def code_handlers(*, leave_vouchers: bool) -> list[CodeHandler]:
 
 
 @sensitive_variables("text")
-def credit_code(text: str, request: Any) -> Answer | None:
+def credit_code(text: str, request: Request) -> Answer | None:
     """A training credit code."""
     basket = request.basket
     try:
@@ -111,7 +112,7 @@ def credit_code(text: str, request: Any) -> Answer | None:
     return accepted(code, basket, request=request)
 
 
-def accepted(code: CreditCode, basket: Any, *, request: Any) -> Answer:
+def accepted(code: CreditCode, basket: Basket, *, request: Request) -> Answer:
     """Say what an applied code has, and what it leaves, lacks or changes."""
     quote = quote_of(basket)
     if obstacle := split.blocking_text(quote):
@@ -129,7 +130,7 @@ def accepted(code: CreditCode, basket: Any, *, request: Any) -> Answer:
 
 
 @sensitive_variables("text")
-def voucher(text: str, request: Any) -> Answer | None:
+def voucher(text: str, request: Request) -> Answer | None:
     """An Oscar voucher. Oscar's own view checks it, applies it and says what to say."""
     found = find_voucher(text)
     if found is None:

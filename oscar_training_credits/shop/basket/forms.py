@@ -7,6 +7,7 @@ from typing import Any
 from django.forms import HiddenInput, ValidationError
 from django.utils.translation import gettext as _
 
+from ...aliases import Basket, Product
 from ...conf import settings
 from ...credits.access import buying_again
 from ...mixins import Extension
@@ -43,7 +44,9 @@ class AddToBasketFormMixin(Extension):
 
     fields: dict[str, Any]
 
-    def __init__(self, basket: Any, product: Any, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, basket: Basket, product: Product, *args: Any, **kwargs: Any
+    ) -> None:
         super().__init__(basket, product, *args, **kwargs)
         field = self.fields.get("quantity")
         # A page that shows the form has priced the product; a post need not know.

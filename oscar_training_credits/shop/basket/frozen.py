@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
 
+from ...aliases import Basket
 from ...converters import number_in
 from ...credits.models import Redemption
 
@@ -17,7 +18,7 @@ PATIENCE = timedelta(minutes=1)
 """How long a click is taken to be at work: longer than a server lets one take."""
 
 
-def waiting_url(basket: Any, *, is_over: bool = False) -> str:
+def waiting_url(basket: Basket, *, is_over: bool = False) -> str:
     """Return the page that waits for the order of a frozen basket.
 
     Its address says since when, as Oscar does not note when a basket was frozen: since

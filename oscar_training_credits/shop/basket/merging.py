@@ -7,11 +7,12 @@ from typing import Any
 from django.contrib import messages
 from django.utils.translation import ngettext
 
+from ...aliases import Basket, Request
 from ...conf import settings
 from ..catalogue.training import training_of
 
 
-def trim_places(basket: Any, *, request: Any) -> None:
+def trim_places(basket: Basket, *, request: Request) -> None:
     """Bring a merged basket back to what may be bought, and say so."""
     most = settings.MOST_PLACES
     left: dict[Any, int] = {}

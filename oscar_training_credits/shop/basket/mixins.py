@@ -12,6 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from oscar.core.loading import get_class
 from oscar.core.utils import redirect_to_referrer
 
+from ...aliases import Basket, Request
 from ...mixins import Extension
 from ..catalogue.training import takes_part, training_of
 from ..personal import PersonalPageMixin
@@ -25,9 +26,9 @@ Unavailable = get_class("partner.availability", "Unavailable")
 class BasketViewMixin(PersonalPageMixin):
     """For Oscar's `basket.views.BasketView`."""
 
-    request: Any
+    request: Request
 
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         # Reads the lines that the page needs anyway; `is_empty` would count them first.
         if request.user.is_authenticated and not list(request.basket.all_lines()):
             self.tell_of_unfinished_order()
@@ -44,7 +45,7 @@ class BasketViewMixin(PersonalPageMixin):
             )
             messages.info(self.request, text, extra_tags="safe noicon")
 
-    def get_basket_warnings(self, basket: Any) -> list[str]:
+    def get_basket_warnings(self, basket: Basket) -> list[str]:
         """Leave out the price “decrease” of lines that are settled in credits."""
         warnings = super().get_basket_warnings(basket)
         if not takes_part(basket):
@@ -65,9 +66,9 @@ class VoucherAddViewMixin(Extension):
     """
 
     takes_code = True
-    request: Any
+    request: Request
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         return super().dispatch(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> Any:

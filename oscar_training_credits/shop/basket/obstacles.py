@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from ...aliases import Basket
 from ...credits.access import buying_again, granting, status
 from ...credits.access.granting import Grounds
 from ...credits.ledger.quoting import Item, Quote
@@ -20,7 +21,7 @@ from .quotes import end_of_codes, quote_of
 
 
 def unavailable_reasons(
-    basket: Any,
+    basket: Basket,
     *,
     grounds: Grounds | None = None,
     quote: Quote | None = None,
@@ -69,7 +70,7 @@ def _too_many_packs(pack: CreditPack) -> str:
     return text % {"most": MOST_GRANTED // pack.credits}
 
 
-def closed_in(basket: Any, *, anew: bool = False) -> dict[int, str]:
+def closed_in(basket: Basket, *, anew: bool = False) -> dict[int, str]:
     """Return why the owner of `basket` could not open what is sold, by product.
 
     Asked once for each request, or `anew`.
@@ -83,7 +84,7 @@ def closed_in(basket: Any, *, anew: bool = False) -> dict[int, str]:
 
 
 def products_gaining_nothing(
-    basket: Any, *, grounds: Grounds | None, quote: Quote
+    basket: Basket, *, grounds: Grounds | None, quote: Quote
 ) -> frozenset[Any]:
     """Return the products that its owner would pay for and gain nothing by.
 
@@ -109,7 +110,7 @@ def products_gaining_nothing(
     )
 
 
-def may_have(basket: Any, items: Collection[Item]) -> bool:
+def may_have(basket: Basket, items: Collection[Item]) -> bool:
     """Tell, without a query, whether some of the basket may be its owner's already.
 
     `items` are the lines that accept credits.
@@ -120,7 +121,7 @@ def may_have(basket: Any, items: Collection[Item]) -> bool:
     return len(trainings_of(basket)) > len(items)
 
 
-def unavailable_texts(basket: Any, **known: Any) -> list[str]:
+def unavailable_texts(basket: Basket, **known: Any) -> list[str]:
     """Return for each product that can't be ordered what the learner can do.
 
     `known` is what `unavailable_reasons` need not ask again.

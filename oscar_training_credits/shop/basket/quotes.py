@@ -10,6 +10,7 @@ from typing import Any, cast
 from django.db.models import F, Value
 from oscar.core.loading import get_model
 
+from ...aliases import Basket
 from ...conf import settings
 from ...credits.codes.applying import applied_codes
 from ...credits.codes.rules import Purchase
@@ -19,7 +20,7 @@ from ...credits.ledger.quoting import Item, Quote
 from ...credits.models import Access, CreditCode, DueAccess, Redemption
 
 
-def quote_of(basket: Any) -> Quote:
+def quote_of(basket: Basket) -> Quote:
     """Return how the codes applied to `basket` settle its lines.
 
     Three queries at any number of lines, once for the lines that the basket holds
@@ -46,19 +47,19 @@ def settled_item(line: Any) -> Item | None:
     return next(item for item in quote.items if item.key == line.pk)
 
 
-def is_frozen(basket: Any) -> bool:
+def is_frozen(basket: Basket) -> bool:
     """Tell whether `basket` is being paid, so that credits may be held for it."""
     return bool(basket.status == basket.FROZEN)
 
 
-def codes_of(basket: Any) -> list[CreditCode]:
+def codes_of(basket: Basket) -> list[CreditCode]:
     """Return the codes applied to `basket`: one query, two if there are any."""
     if basket.pk is None:
         return []
     return cast("list[CreditCode]", _remembered(basket, "codes", applied_codes))
 
 
-def items_of(basket: Any) -> list[Item]:
+def items_of(basket: Basket) -> list[Item]:
     """Return the lines of `basket` that accept credits, read in one query."""
     quantities = {line.pk: line.quantity for line in basket.all_lines()}
     lines = get_model("basket", "Line")._default_manager.filter(pk__in=list(quantities))
@@ -135,13 +136,13 @@ def end_of_codes(quote: Quote, *, line_id: int | None = None) -> datetime | None
     return min(filter(None, ends), default=None)
 
 
-def quote_with(codes: list[CreditCode], basket: Any) -> Quote:
+def quote_with(codes: list[CreditCode], basket: Basket) -> Quote:
     """Return how these `codes` alone would settle `basket`: no query more."""
     return quoting.quote(quote_of(basket).items, codes, Purchase(basket.owner))
 
 
 @contextmanager
-def suppose_codes(basket: Any, codes: list[CreditCode]) -> Iterator[None]:
+def suppose_codes(basket: Basket, codes: list[CreditCode]) -> Iterator[None]:
     """Let `basket` cost meanwhile what it would with these `codes`."""
     basket.reset_offer_applications()
     _memory(basket)["codes"] = codes
@@ -149,7 +150,7 @@ def suppose_codes(basket: Any, codes: list[CreditCode]) -> Iterator[None]:
     basket.reset_offer_applications()
 
 
-def _quote(basket: Any) -> Quote:
+def _quote(basket: Basket) -> Quote:
     items: list[Item] = _remembered(basket, "items", items_of)
     may_be_held = _remembered(basket, "may_be_held", is_frozen)
     if may_be_held and (held := redemption.held_quote(items, basket=basket)):
@@ -162,14 +163,14 @@ def _quote(basket: Any) -> Quote:
     return quote
 
 
-def _remembered(basket: Any, name: str, compute: Any) -> Any:
+def _remembered(basket: Basket, name: str, compute: Any) -> Any:
     memory = _memory(basket)
     if name not in memory:
         memory[name] = compute(basket)
     return memory[name]
 
 
-def _memory(basket: Any) -> dict[str, Any]:
+def _memory(basket: Basket) -> dict[str, Any]:
     # Kept with the lines that Oscar has in memory, as their prices depend on it: what
     # makes Oscar read them anew drops both.
     memory: dict[str, Any] = vars(basket.all_lines()).setdefault("training_credits", {})

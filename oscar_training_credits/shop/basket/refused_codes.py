@@ -5,8 +5,7 @@ Only a code of which the learner may know. Its text is kept nowhere.
 
 from __future__ import annotations
 
-from typing import Any
-
+from ...aliases import Request
 from ...credits.codes.rules import Purchase, for_learner
 from ...credits.models import CreditCode
 from ...exceptions import CreditCodeRefused
@@ -14,13 +13,13 @@ from ...exceptions import CreditCodeRefused
 KEY = "training_credits_refused"
 
 
-def remember(request: Any, refused: BaseException | None) -> None:
+def remember(request: Request, refused: BaseException | None) -> None:
     """Remember which code was refused, if it was one that the learner may know."""
     if isinstance(refused, CreditCodeRefused) and refused.code:
         request.session[KEY] = refused.code.pk
 
 
-def last_refused(request: Any) -> CreditCode | None:
+def last_refused(request: Request) -> CreditCode | None:
     """Return the code that was refused last in this session, or None."""
     session = getattr(request, "session", None)
     key = session.get(KEY) if session else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class
 
+from ...aliases import Basket, Request
 from ...credits import wording
 from ...credits.codes.refusals import public_text
 from ...credits.ledger.quoting import Quote
@@ -41,7 +41,7 @@ def hint_text(quote: Quote) -> str:
     }
 
 
-def displaced_by(code: CreditCode, basket: Any, *, request: Any) -> str:
+def displaced_by(code: CreditCode, basket: Basket, *, request: Request) -> str:
     """Return which lines credits paid before `code` was applied, and pay no longer.
 
     It may let them reach for a line that comes first. Empty if there are none.
@@ -57,7 +57,7 @@ def displaced_by(code: CreditCode, basket: Any, *, request: Any) -> str:
     return f"{text} {amounts}" if new != old else text
 
 
-def displaced_text(before: Quote, basket: Any) -> str:
+def displaced_text(before: Quote, basket: Basket) -> str:
     """Return which lines of `basket` credits paid `before`, and pay no longer, and why.
 
     Empty if there are none.
@@ -79,7 +79,7 @@ def displaced_text(before: Quote, basket: Any) -> str:
     return f"{text} {choice}" % names
 
 
-def _titles(keys: Iterable[int], basket: Any) -> str:
+def _titles(keys: Iterable[int], basket: Basket) -> str:
     titles = [
         _("“%(title)s”") % {"title": line.product.get_title()}
         for line in basket.all_lines()
@@ -88,7 +88,7 @@ def _titles(keys: Iterable[int], basket: Any) -> str:
     return get_text_list(titles, _("and"))
 
 
-def _money_due(basket: Any, request: Any) -> str:
+def _money_due(basket: Basket, request: Request) -> str:
     Applicator = get_class("offer.applicator", "Applicator")
     Applicator().apply(basket, request.user, request)
     return totals.money_in_words(basket)

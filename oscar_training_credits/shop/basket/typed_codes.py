@@ -7,11 +7,12 @@ post itself, on a page of its own, and what was typed is gone with that page.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.template.response import TemplateResponse
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.debug import sensitive_variables
+
+from ...aliases import Product, Request
 
 AGAIN = "again"
 """The field by which a form asks for this."""
@@ -41,12 +42,12 @@ class Retry:
     """The address of the page on which the box stood."""
 
 
-def retry_of(request: Any) -> Retry | None:
+def retry_of(request: Request) -> Retry | None:
     """Return what was refused in this very request, to be shown again."""
     return getattr(request, ATTRIBUTE, None)
 
 
-def page_of(request: Any, usual: str) -> str:
+def page_of(request: Request, usual: str) -> str:
     """Return the address to which the box of this request leads back."""
     retry = retry_of(request)
     return retry.page if retry else usual
@@ -54,7 +55,7 @@ def page_of(request: Any, usual: str) -> str:
 
 @sensitive_variables("text")
 def show_again(
-    text: str, *, request: Any, page: str, product: Any = None
+    text: str, *, request: Request, page: str, product: Product = None
 ) -> TemplateResponse:
     """Show the box of `product`, or of the basket, again with `text` in its field."""
     setattr(request, ATTRIBUTE, Retry(Typed(text), page))

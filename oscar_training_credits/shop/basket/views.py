@@ -17,6 +17,7 @@ from django.views.decorators.debug import (
 )
 from django.views.generic import TemplateView, View
 
+from ...aliases import Request
 from ...credits.codes.applying import remove_code
 from ...credits.models import MoneyChoice
 from ...credits.patience import PatientMixin, nothing_taken
@@ -32,7 +33,7 @@ class ReturningView(PatientMixin, View):
     """
 
     http_method_names = ["post"]
-    request: Any
+    request: Request
     default_name = "basket:summary"
     anchor = "#credit-code-next"
 
@@ -62,7 +63,7 @@ class ApplyCodeView(ReturningView):
     takes_code = True
 
     @sensitive_variables("text")
-    def post(self, request: Any) -> HttpResponse:
+    def post(self, request: Request) -> HttpResponse:
         text = request.POST.get("code", "").strip()
         if not request.basket.pk:
             return self.back()
@@ -86,7 +87,7 @@ class EnterCodeView(TemplateView):
 class RemoveCodeView(ReturningView):
     """Take a credit code off the shopping basket."""
 
-    def post(self, request: Any, code_id: int) -> HttpResponse:
+    def post(self, request: Request, code_id: int) -> HttpResponse:
         if request.basket.pk and remove_code(code_id, basket=request.basket):
             answers.put(request, _("The code was removed."), accepted=True)
         return self.back()
@@ -95,7 +96,7 @@ class RemoveCodeView(ReturningView):
 class PayLineView(ReturningView):
     """Pay a basket line with money although credits could, or with credits again."""
 
-    def post(self, request: Any, line_id: int) -> HttpResponse:
+    def post(self, request: Request, line_id: int) -> HttpResponse:
         if not request.basket.pk:
             return self.back()
         line = get_object_or_404(request.basket.lines, pk=line_id)

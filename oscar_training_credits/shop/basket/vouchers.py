@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...aliases import Basket
 from .quotes import quote_of
 
 
-def read_vouchers(basket: Any) -> None:
+def read_vouchers(basket: Basket) -> None:
     """Let the vouchers in `basket` be read anew, once; `add` and `remove` drop them."""
-    read = vars(basket).setdefault("_prefetched_objects_cache", {})
+    read = basket.__dict__.setdefault("_prefetched_objects_cache", {})
     read.pop("vouchers", None)
     read["vouchers"] = basket.vouchers.all()
 
 
-def drop_read_vouchers(basket: Any) -> None:
+def drop_read_vouchers(basket: Basket) -> None:
     """Let Oscar read the vouchers of an order under its lock, if there are any.
 
     It counts their use on what it has read.
@@ -24,7 +25,7 @@ def drop_read_vouchers(basket: Any) -> None:
         del read["vouchers"]
 
 
-def idle_vouchers(basket: Any) -> list[Any]:
+def idle_vouchers(basket: Basket) -> list[Any]:
     """Return the vouchers in `basket` that give nothing now, as credits pay.
 
     The order will not use them up. No query where offers have been applied before.
@@ -40,7 +41,7 @@ def idle_vouchers(basket: Any) -> list[Any]:
     return [each for each in vouchers if each not in busy and each.is_active()]
 
 
-def _gives(application: dict[str, Any], basket: Any) -> bool:
+def _gives(application: dict[str, Any], basket: Basket) -> bool:
     result = application["result"]
     if result.affects_shipping:
         return bool(basket.is_shipping_required())

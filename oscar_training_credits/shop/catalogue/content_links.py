@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django.urls import reverse
 
+from ...aliases import Product, Request
 from ...conf import settings
 from ...credits.access import status
 from ...credits.models import TrainingProduct
@@ -24,7 +25,7 @@ def content_links(trainings: Iterable[TrainingProduct]) -> dict[int, str]:
     return {**located, **product_pages(lacking)}
 
 
-def page_of(product: Any) -> str:
+def page_of(product: Product) -> str:
     """Return the address of what training opens; empty if it is the product's page.
 
     No query for what is no training, nor for a shop without course pages.
@@ -44,13 +45,13 @@ def product_pages(trainings: Iterable[TrainingProduct]) -> dict[int, str]:
     return {each.pk: _page_of(each.product) for each in trainings}
 
 
-def _page_of(product: Any) -> str:
+def _page_of(product: Product) -> str:
     if not product.is_public:
         return reverse("training_credits:my-training")
     return cast("str", product.get_absolute_url())
 
 
-def closed_content(learner: Any, *, request: Any = None) -> dict[int, str]:
+def closed_content(learner: Any, *, request: Request = None) -> dict[int, str]:
     """Return why `learner` could not open what is sold, by the product's primary key.
 
     What is missing there they can open; and so they can whatever they have access to,
@@ -86,6 +87,6 @@ def closed_to_visitor(strategy: Any) -> dict[int, str]:
     return known[strategy.user.pk]
 
 
-def nothing_closed(learner: Any, *, request: Any = None) -> Mapping[int, str]:
+def nothing_closed(learner: Any, *, request: Request = None) -> Mapping[int, str]:
     """The answer of a shop without course pages: everybody can open everything."""
     return {}

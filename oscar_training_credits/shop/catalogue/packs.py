@@ -7,11 +7,12 @@ from typing import Any, cast
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from ...aliases import Product
 from ...credits.isolation import own_transaction
 from ...credits.models import CreditPack, TrainingProduct
 
 
-def pack_of(product: Any) -> CreditPack | None:
+def pack_of(product: Product) -> CreditPack | None:
     """Return what `product` gives as a pack of credits, if it is one.
 
     Asks the database once per product instance, and not at all for one that was read
@@ -22,24 +23,24 @@ def pack_of(product: Any) -> CreditPack | None:
     return cast("CreditPack | None", getattr(product, "credit_pack", None))
 
 
-def _is_training(product: Any) -> bool:
+def _is_training(product: Product) -> bool:
     field = product._meta.get_field("training")
     return field.is_cached(product) and field.get_cached_value(product) is not None
 
 
-def remember(product: Any, pack: CreditPack | None) -> None:
+def remember(product: Product, pack: CreditPack | None) -> None:
     _field(product).set_cached_value(product, pack)
     if pack:
         pack.product = product
 
 
-def _field(product: Any) -> Any:
+def _field(product: Product) -> Any:
     return product._meta.get_field("credit_pack")
 
 
 @own_transaction()
 def sell_as_pack(
-    product: Any, *, credits: int, days: int | None = None, content: Any = None
+    product: Product, *, credits: int, days: int | None = None, content: Any = None
 ) -> CreditPack:
     """Let `product` put whole credits on a code for whoever buys it, from now on.
 
@@ -67,7 +68,7 @@ def sell_as_pack(
     return pack
 
 
-def refuse_pack(product: Any) -> None:
+def refuse_pack(product: Product) -> None:
     """Let no pack of credits be sold as training, and so for credits.
 
     Raises:
@@ -78,7 +79,7 @@ def refuse_pack(product: Any) -> None:
         raise ValidationError({"kind": text})
 
 
-def sell_no_longer_as_pack(product: Any) -> None:
+def sell_no_longer_as_pack(product: Product) -> None:
     """Let `product` be an ordinary product again. What was bought stays. Repeatable."""
     CreditPack.objects.filter(product=product).delete()
     remember(product, None)

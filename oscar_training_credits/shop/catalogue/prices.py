@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.translation import gettext as _
 
+from ...aliases import Product
 from ...credits import wording
 from ..prices import CreditPrice
 from .training import TERMS, read_with_stock, training_of
@@ -41,7 +42,7 @@ class ProductCredits:
         return _("from %(amount)s") % {"amount": amount} if self.is_from else amount
 
 
-def credits_of_product(product: Any, strategy: Any) -> ProductCredits | None:
+def credits_of_product(product: Product, strategy: Any) -> ProductCredits | None:
     """Return what `product` costs in credits; None if it takes no credits.
 
     A parent product takes the credits of its variants, of whichever take any.
@@ -62,7 +63,7 @@ def any_credit_only(formset: Iterable[Any], strategy: Any) -> bool:
     return any(each.credit_only for each in terms if each)
 
 
-def _terms_of_parent(product: Any, strategy: Any) -> ProductCredits | None:
+def _terms_of_parent(product: Product, strategy: Any) -> ProductCredits | None:
     _read_children(product)
     trainings = map(training_of, product.get_public_children())
     amounts = {each.credits for each in trainings if each and each.credits is not None}
@@ -72,7 +73,7 @@ def _terms_of_parent(product: Any, strategy: Any) -> ProductCredits | None:
     return ProductCredits(min(amounts), None, info, is_from=len(amounts) > 1)
 
 
-def _read_children(product: Any) -> None:
+def _read_children(product: Product) -> None:
     # As `ProductQuerySet.prefetch_public_children` does, where Oscar looks first.
     if hasattr(product, "_prefetched_public_children"):
         return

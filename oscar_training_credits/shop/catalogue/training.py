@@ -13,6 +13,7 @@ from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
+from ...aliases import Basket, Product
 from ...credits.access import granting
 from ...credits.has_row import HasRow
 from ...credits.isolation import own_transaction
@@ -32,7 +33,7 @@ TERMS = ("training", "credit_pack")
 """What products are read with: on what terms they are sold, if on any of ours."""
 
 
-def training_of(product: Any) -> TrainingProduct | None:
+def training_of(product: Product) -> TrainingProduct | None:
     """Return the terms on which `product` is sold as training, if it is.
 
     Asks the database once per product instance, and not at all for a product that
@@ -41,19 +42,19 @@ def training_of(product: Any) -> TrainingProduct | None:
     return cast("TrainingProduct | None", getattr(product, "training", None))
 
 
-def takes_part(basket: Any) -> bool:
+def takes_part(basket: Basket) -> bool:
     """Tell whether `basket` has training or credits: one query, if not known yet."""
     products = [line.product for line in lines_with_terms(basket)]
     return any(training_of(each) or packs.pack_of(each) for each in products)
 
 
-def trainings_of(basket: Any) -> list[TrainingProduct]:
+def trainings_of(basket: Basket) -> list[TrainingProduct]:
     """Return what lines of `basket` are sold as, where they are training."""
     trainings = (training_of(line.product) for line in lines_with_terms(basket))
     return [training for training in trainings if training]
 
 
-def lines_with_terms(basket: Any) -> list[Any]:
+def lines_with_terms(basket: Basket) -> list[Any]:
     """Return the lines of `basket`, of which `training_of` asks no query any more.
 
     One query for all lines, which spares Oscar one for each when it prices them.
@@ -139,7 +140,7 @@ def offered_product(*also: str, **known: Any) -> Any:
     return product
 
 
-def keep_stock(product: Any, records: list[Any]) -> None:
+def keep_stock(product: Product, records: list[Any]) -> None:
     """Let `product.stockrecords.all()` answer with `records`, as if prefetched."""
     for record in records:
         record.product = product
@@ -150,7 +151,7 @@ def keep_stock(product: Any, records: list[Any]) -> None:
 
 
 @contextmanager
-def reading_children(product: Any) -> Iterator[None]:
+def reading_children(product: Product) -> Iterator[None]:
     """Let Oscar read the children of a parent with their training terms, by a join.
 
     It asks each for its price and availability, which depend on them.
@@ -167,33 +168,33 @@ def reading_children(product: Any) -> Iterator[None]:
         del product._prefetched_public_children
 
 
-def forget_stock(product: Any) -> None:
+def forget_stock(product: Product) -> None:
     """Let the stock records of `product` be read anew when they are asked for."""
     getattr(product, "_prefetched_objects_cache", {}).pop("stockrecords", None)
 
 
-def has_read_stock(product: Any) -> bool:
+def has_read_stock(product: Product) -> bool:
     return "stockrecords" in getattr(product, "_prefetched_objects_cache", {})
 
 
-def is_known(product: Any) -> bool:
+def is_known(product: Product) -> bool:
     """Tell whether `training_of(product)` answers without a query."""
     return _field(product).is_cached(product)
 
 
-def remember(product: Any, training: TrainingProduct | None) -> None:
+def remember(product: Product, training: TrainingProduct | None) -> None:
     _field(product).set_cached_value(product, training)
     if training:
         training.product = product
 
 
-def _field(product: Any) -> Any:
+def _field(product: Product) -> Any:
     return product._meta.get_field("training")
 
 
 @own_transaction()
 def sell_as_training(
-    product: Any, *, by: Any = None, **terms: Unpack[TermsGiven]
+    product: Product, *, by: Any = None, **terms: Unpack[TermsGiven]
 ) -> TrainingProduct:
     """Set the terms on which `product` is sold as training, from now on.
 
@@ -234,7 +235,7 @@ def sell_as_training(
 
 
 @own_transaction()
-def sell_no_longer_as_training(product: Any) -> None:
+def sell_no_longer_as_training(product: Product) -> None:
     """Let `product` be an ordinary product again, with its money price if it had one.
 
     Its terms and their history are gone. Safe to repeat.
@@ -255,7 +256,7 @@ def _opens_less(old: Terms, new: Terms) -> bool:
     return any(opened) and opened != (new.plan_content, new.path_courses)
 
 
-def refuse_listed(product: Any) -> None:
+def refuse_listed(product: Product) -> None:
     """Let no path be on the list of a path.
 
     Raises:

@@ -9,16 +9,17 @@ from typing import Any
 
 from oscar.core.loading import get_model
 
+from ...aliases import Product
 from ...credits.isolation import own_transaction
 from ...credits.locking import for_update
 
 
-def put_on_sale(product: Any) -> None:
+def put_on_sale(product: Product) -> None:
     """Let `product` be found and bought in the shop."""
     _set_public(product, is_public=True)
 
 
-def take_off_sale(product: Any) -> None:
+def take_off_sale(product: Product) -> None:
     """Take `product` out of the shop's lists, and let nobody buy it.
 
     Those who have it keep it, and it can be put on sale again.
@@ -27,7 +28,7 @@ def take_off_sale(product: Any) -> None:
 
 
 @own_transaction()
-def _set_public(product: Any, *, is_public: bool) -> None:
+def _set_public(product: Product, *, is_public: bool) -> None:
     Product = get_model("catalogue", "Product")
     current = for_update(Product._default_manager.filter(pk=product.pk)).get()
     if current.is_public != is_public:
@@ -37,18 +38,18 @@ def _set_public(product: Any, *, is_public: bool) -> None:
     product.is_public = is_public
 
 
-def lacks_text(product: Any) -> bool:
+def lacks_text(product: Product) -> bool:
     return not product.description
 
 
-def lacks_image(product: Any) -> bool:
+def lacks_image(product: Product) -> bool:
     """Tell whether the shop shows no picture of `product`, nor of its parent."""
     return not product.get_all_images().exists()
 
 
 @own_transaction()
 def present(
-    product: Any, *, text: str = "", image: Any = None, caption: str = ""
+    product: Product, *, text: str = "", image: Any = None, caption: str = ""
 ) -> None:
     """Give `product` a text, in HTML, and a picture, a file, where it has none."""
     Product = get_model("catalogue", "Product")

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from ...aliases import Basket
 from ...conf import settings
 from ...credits.isolation import own_transaction
 from ...credits.ledger import redemption
@@ -22,7 +23,7 @@ from ..order.creator import (
 )
 
 
-def hold_credits(order_number: Any, basket: Any) -> None:
+def hold_credits(order_number: Any, basket: Basket) -> None:
     """Hold the credits that pay for `basket`, before other money is taken for it.
 
     Raises:
@@ -34,7 +35,7 @@ def hold_credits(order_number: Any, basket: Any) -> None:
         hold_in_locked(basket, order_number)
 
 
-def hold_in_locked(basket: Any, order_number: Any) -> None:
+def hold_in_locked(basket: Basket, order_number: Any) -> None:
     """Hold the credits that pay for a basket whose row is locked.
 
     Raises:
@@ -59,7 +60,7 @@ def hold_in_locked(basket: Any, order_number: Any) -> None:
         )
 
 
-def quote_in_locked(basket: Any, order_number: str) -> Quote:
+def quote_in_locked(basket: Basket, order_number: str) -> Quote:
     """Return how a basket whose row is locked is settled until the transaction ends."""
     if not is_frozen(basket) and not codes_of(basket):
         return quote_of(basket)

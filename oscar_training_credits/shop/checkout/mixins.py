@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from oscar.apps.payment.exceptions import PaymentError, RedirectRequired
 from oscar.core.loading import get_class, get_model
 
+from ...aliases import Basket, Order, Request
 from ...credits.codes.applying import move_codes
 from ...credits.isolation import own_transaction
 from ...credits.ledger import redemption
@@ -41,7 +42,7 @@ logger = logging.getLogger("training_credits")
 class TrainingOrderPlacementMixin(Extension):
     """For Oscar's `checkout.mixins.OrderPlacementMixin`: for all that place orders."""
 
-    request: Any
+    request: Request
     checkout_session: Any
     _payment_sources: list[Any] | None
     money_to_pay: Any = None
@@ -58,7 +59,7 @@ class TrainingOrderPlacementMixin(Extension):
         """
         return transaction.non_atomic_requests(super().as_view(**initkwargs))
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         """Answer a purchase that `freeze_basket` has refused, whatever view asked it.
 
         Oscar's `submit` lets that through, as it does not expect a refusal there.
@@ -72,7 +73,7 @@ class TrainingOrderPlacementMixin(Extension):
         except OrderRefused as refused:
             return self.refuse_payment(refused)
 
-    def freeze_basket(self, basket: Any) -> None:
+    def freeze_basket(self, basket: Basket) -> None:
         """Freeze `basket`, and hold the credits that pay for it.
 
         Oscar and gateways call it right before they take money, however they do that.
@@ -97,7 +98,7 @@ class TrainingOrderPlacementMixin(Extension):
                 raise BasketUnderWay(basket) from error
             raise OrderRefused(nothing_taken()) from error
 
-    def freeze_training(self, basket: Any) -> None:
+    def freeze_training(self, basket: Basket) -> None:
         # Nothing comes between here and the order's transaction where credits pay for
         # all: that asks the same under the same lock, and what is cut off in between
         # leaves an open basket behind.
@@ -114,7 +115,7 @@ class TrainingOrderPlacementMixin(Extension):
             super().freeze_basket(basket)
         confirmed.remember(basket, session=self.checkout_session)
 
-    def hold_credits(self, order_number: Any, basket: Any) -> None:
+    def hold_credits(self, order_number: Any, basket: Basket) -> None:
         """Hold the credits that pay for `basket` while its other money is paid.
 
         Raises:
@@ -138,7 +139,7 @@ class TrainingOrderPlacementMixin(Extension):
         except OperationalError:
             logger.exception("Basket %s: left frozen", basket.pk)
 
-    def restore_training(self, basket: Any) -> None:
+    def restore_training(self, basket: Basket) -> None:
         with own_transaction():
             lock_basket(basket)
             if placed_order(basket):
@@ -150,7 +151,7 @@ class TrainingOrderPlacementMixin(Extension):
                 move_codes(from_basket_id=newer, to_basket=basket)
         self.reprice_basket()
 
-    def reopen_basket(self, basket: Any) -> None:
+    def reopen_basket(self, basket: Basket) -> None:
         """Let the learner try again with a basket whose payment came to no end.
 
         Whatever is held for it is released. Safe to repeat; a basket that has become
@@ -170,7 +171,7 @@ class TrainingOrderPlacementMixin(Extension):
             Applicator().apply(basket, self.request.user, self.request)
 
     def handle_order_placement(
-        self, order_number: Any, user: Any, basket: Any, *args: Any, **kwargs: Any
+        self, order_number: Any, user: Any, basket: Basket, *args: Any, **kwargs: Any
     ) -> Any:
         place = super().handle_order_placement
         if not takes_part(basket):
@@ -203,7 +204,7 @@ class TrainingOrderPlacementMixin(Extension):
         return order
 
     @contextmanager
-    def noting_payments(self, order_number: Any, basket: Any) -> Iterator[None]:
+    def noting_payments(self, order_number: Any, basket: Basket) -> Iterator[None]:
         """Note at once what the site takes inside this, until its order is written."""
         self.paid_for = order_number, basket
         try:
@@ -232,7 +233,7 @@ class TrainingOrderPlacementMixin(Extension):
                 source, order_number=order_number, basket=basket
             )
 
-    def taken_payments(self, order_number: Any, basket: Any) -> list[TakenPayment]:
+    def taken_payments(self, order_number: Any, basket: Basket) -> list[TakenPayment]:
         """Return what this request has taken, noted by now at the latest."""
         return [
             getattr(source, "taken", None)
@@ -243,7 +244,7 @@ class TrainingOrderPlacementMixin(Extension):
         ]
 
     def show_paid_for_nothing(
-        self, basket: Any, taken: list[TakenPayment]
+        self, basket: Basket, taken: list[TakenPayment]
     ) -> HttpResponseRedirect:
         """Tell the learner that they have paid, and the site what to give back.
 
@@ -257,12 +258,14 @@ class TrainingOrderPlacementMixin(Extension):
             logger.exception("Basket %s: its hold is left to lapse", basket.pk)
         return HttpResponseRedirect(waiting_url(basket, is_over=True))
 
-    def save_payment_details(self, order: Any) -> None:
+    def save_payment_details(self, order: Order) -> None:
         super().save_payment_details(order)
         if sources := self._payment_sources:
             lost_payments.resolve_for(order, sources)
 
-    def report_second_payment(self, order_number: Any, basket: Any, order: Any) -> None:
+    def report_second_payment(
+        self, order_number: Any, basket: Basket, order: Order
+    ) -> None:
         """Tell the site of money taken for an order that had been paid already."""
         self.taken_payments(order_number, basket)
         sources = list(order.sources.all())
@@ -271,17 +274,17 @@ class TrainingOrderPlacementMixin(Extension):
         if any(not source.reference.startswith(REFERENCE) for source in sources):
             lost_payments.resolve_for(order, sources)
 
-    def show_order_despite_failure(self, order: Any) -> HttpResponseRedirect:
+    def show_order_despite_failure(self, order: Order) -> HttpResponseRedirect:
         """End the checkout as if the order's mail and receivers had worked."""
         self.checkout_session.flush()
         return self.show_order(order)
 
-    def show_order(self, order: Any) -> HttpResponseRedirect:
+    def show_order(self, order: Order) -> HttpResponseRedirect:
         """Return to the confirmation of an order that has been placed."""
         self.request.session["checkout_order_id"] = order.pk
         return HttpResponseRedirect(reverse("checkout:thank-you"))
 
-    def show_order_again(self, order: Any) -> HttpResponseRedirect:
+    def show_order_again(self, order: Order) -> HttpResponseRedirect:
         """Return to the confirmation of an order that was to be placed once more."""
         text = _("This order has been placed already. You have not been charged again.")
         messages.info(self.request, text)
@@ -301,7 +304,7 @@ def _submitted_before() -> None:
     """Stand in for the `submit` of a basket that was submitted with its order."""
 
 
-def answer_refusal(request: Any, refused: OrderRefused) -> HttpResponseRedirect:
+def answer_refusal(request: Request, refused: OrderRefused) -> HttpResponseRedirect:
     """Lead who was refused to where a code can be entered."""
     messages.error(request, str(refused))
     return HttpResponseRedirect(reverse("training_credits:enter-code"))

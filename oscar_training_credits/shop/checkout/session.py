@@ -12,6 +12,7 @@ from oscar.apps.checkout.exceptions import FailedPreCondition
 from oscar.apps.checkout.utils import CheckoutSessionData
 from oscar.core.loading import get_class, get_model
 
+from ...aliases import Request
 from ..basket.frozen import waiting_url
 from ..basket.obstacles import unavailable_texts
 from ..basket.quotes import quote_of
@@ -30,14 +31,14 @@ PAYMENT_STEPS = ("checkout:payment-details", "checkout:preview")
 class TrainingCheckoutSessionMixin(PersonalPageMixin):
     """For Oscar's `checkout.session.CheckoutSessionMixin`: for each checkout view."""
 
-    request: Any
+    request: Request
     checkout_session: Any
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         refused = self.refuse_before_payment(request)
         return refused or super().dispatch(request, *args, **kwargs)
 
-    def refuse_before_payment(self, request: Any) -> Any:
+    def refuse_before_payment(self, request: Request) -> Any:
         """Return the answer to who can't have what they are about to pay; or None."""
         if basket := basket_at_stake(self, request):
             self.checkout_session = CheckoutSessionData(request)
@@ -60,7 +61,7 @@ class TrainingCheckoutSessionMixin(PersonalPageMixin):
         """Answer a purchase that was refused before any money was taken."""
         return answer_refusal(self.request, refused)
 
-    def skip_unless_payment_is_required(self, request: Any) -> None:
+    def skip_unless_payment_is_required(self, request: Request) -> None:
         """Show the payment step wherever credits can pay, though the total be 0.
 
         It is where a code is entered.
@@ -69,7 +70,7 @@ class TrainingCheckoutSessionMixin(PersonalPageMixin):
             return
         super().skip_unless_payment_is_required(request)
 
-    def check_basket_is_valid(self, request: Any) -> None:
+    def check_basket_is_valid(self, request: Request) -> None:
         """Say what is wrong where Oscar would say that it is no longer available."""
         failed = None
         try:
@@ -84,7 +85,7 @@ class TrainingCheckoutSessionMixin(PersonalPageMixin):
             raise failed
 
 
-def basket_at_stake(view: Any, request: Any) -> Any:
+def basket_at_stake(view: Any, request: Request) -> Any:
     """Return the basket for which `view` may take money, however it does; or None.
 
     Customers come back from paying elsewhere to views that may charge before they ask
@@ -102,13 +103,13 @@ def basket_at_stake(view: Any, request: Any) -> Any:
     return basket if basket and takes_part(basket) else None
 
 
-def is_step(request: Any) -> bool:
+def is_step(request: Request) -> bool:
     """Tell whether this is a step of Oscar's own checkout."""
     match = request.resolver_match
     return bool(match and match.view_name in PAYMENT_STEPS)
 
 
-def begun_basket(request: Any) -> Any:
+def begun_basket(request: Request) -> Any:
     """Return the basket whose payment has begun in this session, or None."""
     Basket = get_model("basket", "Basket")
     session = CheckoutSessionData(request)

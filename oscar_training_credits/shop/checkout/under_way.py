@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView
 from oscar.core.loading import get_model
 
+from ...aliases import Basket, Request
 from ...credits.patience import PatientMixin
 from ..basket import frozen
 from ..basket.quotes import is_frozen
@@ -31,7 +32,7 @@ class OrderUnderWayView(PatientMixin, LoginRequiredMixin, TemplateView):
 
     template_name = "training_credits/order_under_way.html"
 
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         basket = self.own_basket()
         is_over = frozen.has_taken_too_long(request.GET.get("since", ""))
         return self.after_waiting(basket) or super().get(
@@ -42,7 +43,7 @@ class OrderUnderWayView(PatientMixin, LoginRequiredMixin, TemplateView):
             taken=lost_payments.taken_for(basket) if is_over else [],
         )
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         basket = self.own_basket()
         if frozen.has_taken_too_long(request.GET.get("since", "")):
             Placement(request).reopen_basket(basket)
@@ -58,7 +59,7 @@ class OrderUnderWayView(PatientMixin, LoginRequiredMixin, TemplateView):
         )
         return get_object_or_404(own, pk=self.kwargs["basket_id"])
 
-    def after_waiting(self, basket: Any) -> HttpResponse | None:
+    def after_waiting(self, basket: Basket) -> HttpResponse | None:
         """Return where to go on, if there is nothing to wait for."""
         if order := placed_order(basket):
             return Placement(self.request).show_order(order)

@@ -12,6 +12,7 @@ from oscar.apps.checkout.exceptions import FailedPreCondition
 from oscar.apps.payment.exceptions import RedirectRequired, UnableToTakePayment
 from oscar.core.loading import get_model
 
+from ...aliases import Basket, Request
 from ...mixins import Extension
 from ..basket.frozen import waiting_url
 from ..basket.quotes import is_frozen, quote_of
@@ -28,10 +29,10 @@ class PaymentDetailsViewMixin(Extension):
     """For Oscar's `checkout.views.PaymentDetailsView`: payment and preview."""
 
     preview: bool
-    request: Any
+    request: Request
     checkout_session: Any
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         before = confirmed.read(request.POST) if request.method == "POST" else None
         if before and before.basket_id != request.basket.pk:
             self.request = request
@@ -52,7 +53,7 @@ class PaymentDetailsViewMixin(Extension):
             return HttpResponseRedirect(waiting_url(basket))
         return None
 
-    def check_pre_conditions(self, request: Any) -> None:
+    def check_pre_conditions(self, request: Request) -> None:
         """Ask for nothing more where another tab has ordered the basket meanwhile.
 
         Its owner has the access by then, and its code has no credits left.
@@ -64,14 +65,14 @@ class PaymentDetailsViewMixin(Extension):
                 refuse_ordered(request.basket)
             raise
 
-    def get_pre_conditions(self, request: Any) -> list[str]:
+    def get_pre_conditions(self, request: Request) -> list[str]:
         conditions = list(super().get_pre_conditions(request))
         conditions.append("check_learner_is_known")
         if self.preview:
             conditions.append("check_credits_cover_basket")
         return conditions
 
-    def check_learner_is_known(self, request: Any) -> None:
+    def check_learner_is_known(self, request: Request) -> None:
         """Access belongs to somebody, so training is not sold to guests."""
         if not request.user.is_authenticated and takes_part(request.basket):
             here = reverse("checkout:payment-details")
@@ -80,7 +81,7 @@ class PaymentDetailsViewMixin(Extension):
                 message=needs_account(),
             )
 
-    def check_credits_cover_basket(self, request: Any) -> None:
+    def check_credits_cover_basket(self, request: Request) -> None:
         if takes_part(request.basket):
             quote = quote_of(request.basket)
             if quote.blocking:
@@ -90,7 +91,7 @@ class PaymentDetailsViewMixin(Extension):
                     message=needs_code(quote),
                 )
 
-    def handle_place_order_submission(self, request: Any) -> Any:
+    def handle_place_order_submission(self, request: Request) -> Any:
         if takes_part(request.basket):
             if text := self.change_since_shown(request):
                 refuse_ordered(request.basket)
@@ -98,7 +99,7 @@ class PaymentDetailsViewMixin(Extension):
             confirmed.confirm(request.basket, confirmed.read(request.POST))
         return super().handle_place_order_submission(request)
 
-    def change_since_shown(self, request: Any) -> str:
+    def change_since_shown(self, request: Request) -> str:
         """Return what is said if it is not what was shown; empty if nothing was."""
         total = self.build_submission()["order_total"]
         now = confirmed.price_of(request.basket, total)
@@ -107,7 +108,7 @@ class PaymentDetailsViewMixin(Extension):
     def submit(
         self,
         user: Any,
-        basket: Any,
+        basket: Basket,
         shipping_address: Any,
         shipping_method: Any,
         shipping_charge: Any,
@@ -186,7 +187,7 @@ class PaymentDetailsViewMixin(Extension):
                 raise
         return super().handle_payment(order_number, total, **kwargs)
 
-    def refuse_unpayable(self, basket: Any) -> None:
+    def refuse_unpayable(self, basket: Basket) -> None:
         """Ask for no money for a seat that is gone by now."""
         if not tracked_lines(basket):
             return
@@ -196,7 +197,7 @@ class PaymentDetailsViewMixin(Extension):
         except OrderRefused as refused:
             raise UnableToTakePayment(str(refused)) from refused
 
-    def refuse_other_lines(self, basket: Any) -> None:
+    def refuse_other_lines(self, basket: Basket) -> None:
         """Send nobody to pay for lines that changed before the basket was frozen.
 
         Who comes back orders the lines as the basket has them.

@@ -29,6 +29,7 @@ from django.utils.translation import override
 from django.views.decorators.debug import sensitive_variables
 from oscar.core.loading import get_class, get_model
 
+from ...aliases import Order
 from ...conf import PLACE_TAKEN_BACK, settings
 from ...credits import outbox
 from ...credits.models import Delivery
@@ -67,7 +68,7 @@ def send_to_user(
     return _write(event, content, key=key, user=user)
 
 
-def send_about_order(event: str, order: Any, context: Context) -> None:
+def send_about_order(event: str, order: Order, context: Context) -> None:
     """Mail an order's customer about an event, by Oscar's dispatcher of orders.
 
     As `send_to_user` otherwise. A customer without an account gets it, too.
@@ -153,7 +154,7 @@ def notice(event: str, *, name: str, address: str | None) -> str:
     return _("A mail about it goes to %(address)s.") % {"address": address}
 
 
-def notice_about_order(event: str, order: Any) -> str:
+def notice_about_order(event: str, order: Order) -> str:
     return notice(event, name=name_of(order.user), address=order.email)
 
 
@@ -182,7 +183,7 @@ def messages_of(event: str, context: dict[str, Any], dispatcher: Any) -> Message
     return {**messages, "subject": messages["subject"] or shipped["subject"]}
 
 
-def status_path(order: Any) -> str:
+def status_path(order: Order) -> str:
     """Return where the customer sees an order; empty for a shop without that page."""
     name, known = "customer:order", {"order_number": order.number}
     if order.user is None:
@@ -238,7 +239,7 @@ def _mail_user(
         dispatcher.dispatch_user_messages(user, messages, attachments())
 
 
-def _mail_about_order(event: str, order: Any, context: Context) -> None:
+def _mail_about_order(event: str, order: Order, context: Context) -> None:
     if not order.email:
         raise DeliveryDropped(_("The account has no e-mail address."))
     sender = get_class("order.utils", "OrderDispatcher")()

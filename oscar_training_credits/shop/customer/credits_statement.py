@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ...aliases import Request
 from ...credits.ledger.statements import (
     Statement,
     last_month,
@@ -61,7 +62,7 @@ class StatementView(ManagedCodePage):
 
     template_name = "training_credits/my_code_statement.html"
 
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         asked = {"month": default_month(self.code), **request.GET.dict()}
         form = MonthForm(asked, code=self.code)
         if not form.is_valid():

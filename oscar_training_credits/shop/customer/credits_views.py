@@ -26,6 +26,7 @@ from django.views.decorators.debug import (
 from django.views.generic import TemplateView
 from oscar.core.loading import get_class
 
+from ...aliases import Request
 from ...converters import number_in
 from ...credits.codes import issuing, managing, new_text
 from ...credits.ledger import credit_requests, packs
@@ -49,7 +50,7 @@ LATEST = 10
 class CreditsPage(LoginRequiredMixin, PageTitleMixin, TemplateView):
     """A page of *My credits*."""
 
-    request: Any
+    request: Request
     page_title = gettext_lazy("My credits")
     active_tab = "credits"
 
@@ -117,7 +118,7 @@ class UsesView(CreditsPage):
 
     template_name = "training_credits/my_credits_used.html"
 
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         codes = managing.codes_of(request.user)
         if chosen := request.GET.get("code"):
             get_object_or_404(codes, pk=number_in(chosen) or 0)
@@ -159,7 +160,7 @@ class ManagedTextView(ManagedCodePage):
         return self.code
 
     @sensitive_variables()
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         text = new_text.take(request, self.shown.pk)
         words = team_text(self.shown, by=request.user, text=text) if text else ""
         context = self.get_context_data(
@@ -170,7 +171,7 @@ class ManagedTextView(ManagedCodePage):
         return response
 
     @sensitive_variables()
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """Send the certificate of the text that is shown, or show one that is new."""
         if "text" in request.POST:
             return self.certificate(request.POST["text"])
@@ -219,7 +220,7 @@ class RotateManagedView(ManagedCodePage):
         return super().get_context_data(key=uuid4().hex, **kwargs)
 
     @sensitive_variables()
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         key = f"manager:{request.POST.get('key', '')}"[:64]
         try:
             issued = issuing.rotate_code(
@@ -248,7 +249,7 @@ class ManagersView(ManagedCodePage):
         form = kwargs.pop("form", None) or InviteForm()
         return super().get_context_data(managers=managers, form=form, **kwargs)
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         if "remove" in request.POST:
             return self.remove(request.POST["remove"])
         form = InviteForm(request.POST)
@@ -306,7 +307,7 @@ class InvitedView(CreditsPage):
     secrets_in_address = ("text",)
 
     @method_decorator(sensitive_variables())
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         response = super().dispatch(request, *args, **kwargs)
         response["Referrer-Policy"] = "strict-origin"
         response["X-Robots-Tag"] = "noindex"
@@ -317,7 +318,7 @@ class InvitedView(CreditsPage):
         code = manager.code if manager else None
         return super().get_context_data(code=code, **kwargs)
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         accepted = managing.accept_invitation(self.kwargs["text"], request.user)
         if accepted is None:
             return self.get(request, *args, **kwargs)
@@ -333,7 +334,7 @@ class TopUpManagedView(ManagedCodePage):
         offered = packs_on_sale(self.request)
         return super().get_context_data(offered=offered, **kwargs)
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         offered = packs_on_sale(request)
         wanted = request.POST.get("pack", "")
         products = {str(each.product.pk): each.product for each in offered}
@@ -349,7 +350,7 @@ class PauseManagedView(ManagedCodePage):
 
     http_method_names = ["post"]
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         is_paused = "resume" not in request.POST
         try:
             done = managing.set_paused(self.code, is_paused, by=request.user)

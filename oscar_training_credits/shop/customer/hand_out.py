@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.generic import TemplateView
 from oscar.core.loading import get_class
 
+from ...aliases import Request
 from ...credits.access import places
 from ...credits.codes.fields import KeyField
 from ...credits.models import Place
@@ -54,7 +55,7 @@ class HandOutView(LoginRequiredMixin, PageTitleMixin, TemplateView):
     template_name = "training_credits/place_hand_out.html"
     page_title = gettext_lazy("A place")
     active_tab = "orders"
-    request: Any
+    request: Request
 
     @cached_property
     def place(self) -> Place:
@@ -71,7 +72,7 @@ class HandOutView(LoginRequiredMixin, PageTitleMixin, TemplateView):
         }
         return super().get_context_data(**{**forms, **kwargs})
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         if "address" in request.POST:
             return self.mail(MailForm(request.POST))
         form = NameForm(request.POST, instance=Place.objects.get(pk=self.place.pk))

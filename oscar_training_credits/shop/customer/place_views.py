@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.generic import TemplateView
 
+from ...aliases import Request
 from ...credits.access import buying_again, places
 from ...credits.access.places import ClaimReason, Offer
 from ...credits.models import Place
@@ -35,7 +36,7 @@ class PlaceView(LoginRequiredMixin, ReturningView):
     def anchor(self) -> str:  # type: ignore[override]
         return f"#places-{self.place.order_line_id}"
 
-    def post(self, request: Any, place_id: int) -> HttpResponse:
+    def post(self, request: Request, place_id: int) -> HttpResponse:
         own = Place.objects.filter(order_line__order__user=request.user)
         self.place = get_object_or_404(own.select_related("order_line"), pk=place_id)
         self.act()
@@ -87,7 +88,7 @@ class ClaimView(PatientMixin, TemplateView):
     template_name = "training_credits/claim.html"
     takes_code = True
     secrets_in_address = ("text",)
-    request: Any
+    request: Request
 
     @method_decorator(sensitive_variables())
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -101,12 +102,12 @@ class ClaimView(PatientMixin, TemplateView):
         response["X-Robots-Tag"] = "noindex"
         return response
 
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         context = self.get_context_data(**kwargs)
         status = 200 if self.is_genuine else 404
         return self.render_to_response(context, status=status)
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_authenticated:
             return HttpResponseRedirect(login_url(request.path))
         if self.place:

@@ -12,6 +12,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ...aliases import Request
 from ...credits import wording
 from ...credits.codes import managing
 from ...credits.ledger import credit_requests
@@ -91,7 +92,7 @@ class RequestView(PatientMixin, CreditsPage):
     def approve_form(self, data: Any) -> ApproveForm:
         return ApproveForm(data, manager=self.request.user, asked=self.asked)
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             if "approve" in request.POST:
                 return self.approve(self.approve_form(request.POST))

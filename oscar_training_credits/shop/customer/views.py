@@ -16,6 +16,7 @@ from django.views.decorators.debug import (
 from django.views.generic import TemplateView
 from oscar.core.loading import get_class
 
+from ...aliases import Request
 from ...credits.access import status
 from ...credits.codes.checking import CodeBalance, check_code
 from ...credits.codes.refusals import public_text
@@ -91,7 +92,7 @@ class CheckCodeView(LoginRequiredMixin, PageTitleMixin, TemplateView):
     takes_code = True
 
     @sensitive_variables("text")
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         text = request.POST.get("code", "").strip()
         try:
             balance = check_code(

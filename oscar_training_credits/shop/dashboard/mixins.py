@@ -15,6 +15,7 @@ from django_tables2 import SingleTableView
 from oscar.core.loading import get_class
 from oscar.views.decorators import check_permissions, permissions_required
 
+from ...aliases import Request
 from ...credits.patience import PatientMixin
 
 DashboardTable: Any = get_class("dashboard.tables", "DashboardTable")
@@ -69,7 +70,7 @@ class OptionalPageMixin(PermissionMixin):
 class SearchedTableView(PermissionMixin, SingleTableView):
     """A table with a search form above it, whose fields are in the address."""
 
-    request: Any
+    request: Request
     search_form_class: Any
     context_table_name = "table"
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class
 
+from ...aliases import Request
 from ...credits.models import Redemption
 from ...mixins import Extension
 from ..loading import with_mixin
@@ -89,7 +90,7 @@ class UserReportMixin(CreditsReportMixin):
 class OrderStatsMixin(Extension):
     """For Oscar's `dashboard.orders.views.OrderStatsView`."""
 
-    request: Any
+    request: Request
 
     def get_stats(self, filters: dict[str, Any]) -> dict[str, Any]:
         orders_of: Any = get_class("dashboard.orders.views", "queryset_orders_for_user")
@@ -101,7 +102,7 @@ class OrderStatsMixin(Extension):
 class IndexViewMixin(Extension):
     """For Oscar's `dashboard.views.IndexView`: its orders of a day and of all time."""
 
-    request: Any
+    request: Request
 
     def get_stats(self) -> dict[str, Any]:
         orders_of: Any = get_class("dashboard.orders.views", "queryset_orders_for_user")

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.generic import FormView, View
 
+from ...aliases import Basket, Request
 from ...credits.codes import applying, history
 from ...credits.codes.refusals import public_text
 from ...credits.codes.rules import Purchase, first_refusal
@@ -38,7 +39,7 @@ MY_TRAINING = "training_credits:my-training"
 
 
 def address_to_ask(
-    request: Any, codes: list[CreditCode], training: TrainingProduct | None = None
+    request: Request, codes: list[CreditCode], training: TrainingProduct | None = None
 ) -> str:
     """Return where a learner asks for credits; empty where nobody would answer.
 
@@ -53,7 +54,7 @@ def address_to_ask(
     return reverse("training_credits:ask-for", args=[training.pk])
 
 
-def code_to_ask(request: Any, codes: list[CreditCode]) -> CreditCode | None:
+def code_to_ask(request: Request, codes: list[CreditCode]) -> CreditCode | None:
     """Return whose managers are asked: of these codes, or of the one refused last."""
     refused = refused_codes.last_refused(request)
     known = [*codes, *([refused] if refused else [])]
@@ -75,11 +76,11 @@ class AskForm(forms.Form):
 class AskView(LoginRequiredMixin, PatientMixin, FormView):  # type: ignore[type-arg]
     """A learner asks for the credits of one training product, or of the basket."""
 
-    request: Any
+    request: Request
     template_name = "training_credits/ask_for_credits.html"
     form_class = AskForm
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         known = request.user.is_authenticated
         if known and not (self.wanted and self.can_be_asked()):
             text = _("There is nothing here to ask for: open the page anew.")
@@ -160,7 +161,7 @@ class AskView(LoginRequiredMixin, PatientMixin, FormView):  # type: ignore[type-
 class OwnRequestView(LoginRequiredMixin, PatientMixin, View):
     """Something about a request of the learner's own; others are told there is none."""
 
-    request: Any
+    request: Request
 
     @cached_property
     def asked(self) -> CreditRequest:
@@ -173,7 +174,7 @@ class OwnRequestView(LoginRequiredMixin, PatientMixin, View):
 class WithdrawRequestView(OwnRequestView):
     http_method_names = ["post"]
 
-    def post(self, request: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, **kwargs: Any) -> HttpResponse:
         try:
             credit_requests.withdraw(self.asked)
         except RequestDecided:
@@ -193,7 +194,7 @@ class UseRequestView(OwnRequestView):
 
     http_method_names = ["get"]
 
-    def get(self, request: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: Request, **kwargs: Any) -> HttpResponse:
         child = self.asked.child
         if child is None:
             return self.leave(_("This request has no credits to use."))
@@ -243,6 +244,6 @@ class UseRequestView(OwnRequestView):
 
 
 @own_transaction()
-def put_on(child: CreditCode, basket: Any) -> None:
+def put_on(child: CreditCode, basket: Basket) -> None:
     """Apply a code that was cut for the owner of `basket`. Safe to repeat."""
     applying.put_on(history.lock(child), basket=basket)

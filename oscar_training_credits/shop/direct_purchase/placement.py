@@ -8,6 +8,7 @@ from typing import Any
 from django.http import HttpResponseRedirect
 from oscar.core.loading import get_class
 
+from ...aliases import Basket, Order
 from ...credits.patience import nothing_taken
 from ...exceptions import PurchaseRefused
 from ..checkout.placement import Placement
@@ -20,10 +21,10 @@ logger = logging.getLogger("training_credits")
 class DirectPlacement(Placement):
     """Places an order as Oscar's checkout does, for a basket that credits cover."""
 
-    order: Any = None
+    order: Order = None
     """What has been written by this request."""
 
-    def place(self, basket: Any) -> Any:
+    def place(self, basket: Basket) -> Any:
         """Write the order, send its mail and signals, and return it."""
         shipping = get_class("shipping.methods", "NoShippingRequired")()
         calculator = get_class("checkout.calculators", "OrderTotalCalculator")
@@ -47,7 +48,7 @@ class DirectPlacement(Placement):
             raise PurchaseRefused(nothing_taken()) from error
         return self.order or placed_order(basket)
 
-    def handle_successful_order(self, order: Any) -> HttpResponseRedirect:
+    def handle_successful_order(self, order: Order) -> HttpResponseRedirect:
         """Send mail and signal, without ending the checkout of the shopping basket."""
         self.order = order
         self.send_order_placed_email(order)
@@ -55,5 +56,5 @@ class DirectPlacement(Placement):
         self.send_signal(self.request, response, order)
         return response
 
-    def show_order_despite_failure(self, order: Any) -> HttpResponseRedirect:
+    def show_order_despite_failure(self, order: Order) -> HttpResponseRedirect:
         return self.show_order(order)

@@ -20,6 +20,7 @@ from django.db import DatabaseError, IntegrityError, OperationalError, transacti
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from ...aliases import Basket
 from ...credits.access import granting
 from ...credits.codes import code_text
 from ...credits.codes.applying import put_on, read_code, remove_code
@@ -106,7 +107,7 @@ def purchase(
 
 @sensitive_variables("code")
 def redeem(
-    basket: Any,
+    basket: Basket,
     *,
     code: CreditCode | str | None = None,
     credits: int | None = None,
@@ -166,7 +167,7 @@ class _Sale:
             raise IdempotencyKeyReused("This key stands for another sale.")
         return row.basket
 
-    def is_paid_so(self, basket: Any) -> bool:
+    def is_paid_so(self, basket: Basket) -> bool:
         """Tell whether this code pays, or paid, for `basket`: `credits` at most."""
         taken = Redemption.objects.filter(basket=basket, order__isnull=False)
         paid = list(taken.select_related("code"))
@@ -231,7 +232,7 @@ class _Sale:
 @sensitive_variables("code")
 @own_transaction()
 def _prepare(
-    basket: Any,
+    basket: Basket,
     code: CreditCode | str | None,
     credits: int | None,
     requester: Requester | None,
@@ -278,7 +279,7 @@ def _read(
     return refusing_in_words(read_code, code, purchase=purchase, requester=requester)
 
 
-def _obstacles(basket: Any) -> list[str]:
+def _obstacles(basket: Basket) -> list[str]:
     """Return what keeps `basket` from being ordered here, whatever codes are on it."""
     lines = list(basket.all_lines())
     if not lines:
@@ -303,7 +304,7 @@ def _obstacle_of(line: Any, *, in_credits: bool) -> str:
     return choose_options() if required - chosen else ""
 
 
-def _confirm(basket: Any, credits: int | None) -> None:
+def _confirm(basket: Basket, credits: int | None) -> None:
     """Let `basket` be ordered at the price of this moment, if that is not dearer.
 
     Raises:
@@ -314,11 +315,11 @@ def _confirm(basket: Any, credits: int | None) -> None:
     confirmed.confirm(basket, confirmed.price_of(basket))
 
 
-def _order_of(basket: Any) -> Any:
+def _order_of(basket: Basket) -> Any:
     return placed_order(basket) if basket else None
 
 
-def _abandon(basket: Any) -> Any:
+def _abandon(basket: Basket) -> Any:
     """Delete a basket that was not ordered; return the order if it was after all."""
     if basket is None:
         return None

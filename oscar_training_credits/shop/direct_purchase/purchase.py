@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from oscar.core.loading import get_model
 
+from ...aliases import Basket, Order, Product, Request
 from ...credits import wording
 from ...credits.access import buying_again, status
 from ...credits.access.granting import Period
@@ -43,7 +44,7 @@ class PurchaseState:
     access_status: AccessStatus
     gain: Period | None
     """The access that buying it now would add; None if it adds none, or can't be."""
-    basket: Any = None
+    basket: Basket = None
     quote: Quote = NOTHING
     refusal: str = ""
     """Why the site does not sell it to this learner again."""
@@ -84,7 +85,7 @@ def purchase_state(
 
 
 def state_with(
-    basket: Any,
+    basket: Basket,
     training: TrainingProduct,
     learner: Any,
     *,
@@ -114,7 +115,7 @@ def is_bought_directly(training: TrainingProduct) -> bool:
     )
 
 
-def asks_options(product: Any) -> bool:
+def asks_options(product: Product) -> bool:
     """Tell whether the buyer of `product` has to choose options, as the shop asks.
 
     No query for a product that was read as one without options.
@@ -125,7 +126,7 @@ def asks_options(product: Any) -> bool:
     return any(option.required for option in options_of(product))
 
 
-def options_of(product: Any) -> list[Any]:
+def options_of(product: Product) -> list[Any]:
     """Return the options of a product and its type; of a variant, its parent's too."""
     options = list(product.options)
     return [*options, *product.parent.options] if product.is_child else options
@@ -247,7 +248,7 @@ def remove(code_id: int, training: TrainingProduct, learner: Any) -> None:
 
 
 def confirm(
-    training: TrainingProduct, *, request: Any, before: ConfirmedPrice | None
+    training: TrainingProduct, *, request: Request, before: ConfirmedPrice | None
 ) -> Any:
     """Place the order that the learner was shown, and return it.
 
@@ -286,7 +287,7 @@ def is_under_way(before: ConfirmedPrice, state: PurchaseState) -> bool:
     return state.basket is not None and state.basket.pk == before.basket_id
 
 
-def note_bare(basket: Any) -> None:
+def note_bare(basket: Basket) -> None:
     """Spare Oscar the questions for vouchers and options of a purchase in place.
 
     Its basket was frozen by the transaction that made it, so nobody could add any.
@@ -329,7 +330,7 @@ def needs_a_code() -> str:
     return _("Enter a code first.")
 
 
-def thanks(training: TrainingProduct, order: Any) -> str:
+def thanks(training: TrainingProduct, order: Order) -> str:
     """Return what is said to who has just bought `training`."""
     text = _("Thank you. You have access now. Your order number is %(number)s.")
     if status.has_begun(order):

@@ -16,6 +16,7 @@ from django.views.decorators.debug import (
     sensitive_variables,
 )
 
+from ...aliases import Request
 from ...credits.models import TrainingProduct
 from ...exceptions import PurchaseRefused
 from ..basket import answers, refused_codes, typed_codes
@@ -50,7 +51,7 @@ class DirectPurchaseView(LoginRequiredMixin, ReturningView):
         """Let who was logged out meanwhile log in, and come back to the open box."""
         return HttpResponseRedirect(login_url_of_box(self.page()))
 
-    def post(self, request: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, **kwargs: Any) -> HttpResponse:
         try:
             text = self.step(request, **kwargs)
         except PurchaseRefused as refused:
@@ -63,7 +64,7 @@ class DirectPurchaseView(LoginRequiredMixin, ReturningView):
         answers.put(self.request, str(refused), accepted=False)
         return self.back()
 
-    def step(self, request: Any, **kwargs: Any) -> str:
+    def step(self, request: Request, **kwargs: Any) -> str:
         """Do it, and return what to say."""
         raise NotImplementedError
 
@@ -86,7 +87,7 @@ class ApplyCodeToPurchaseView(DirectPurchaseView):
         )
 
     @sensitive_variables("code")
-    def step(self, request: Any, **kwargs: Any) -> str:
+    def step(self, request: Request, **kwargs: Any) -> str:
         code = request.POST.get("code", "").strip()
         purchase.apply(
             code,
@@ -99,7 +100,7 @@ class ApplyCodeToPurchaseView(DirectPurchaseView):
 
 
 class RemoveCodeFromPurchaseView(DirectPurchaseView):
-    def step(self, request: Any, **kwargs: Any) -> str:
+    def step(self, request: Request, **kwargs: Any) -> str:
         purchase.remove(kwargs["code_id"], self.training, request.user)
         return _("The code was removed.")
 
@@ -108,7 +109,7 @@ class RemoveCodeFromPurchaseView(DirectPurchaseView):
 class ConfirmPurchaseView(DirectPurchaseView):
     """Place the order. It is committed before its mail and receivers can fail."""
 
-    def step(self, request: Any, **kwargs: Any) -> str:
+    def step(self, request: Request, **kwargs: Any) -> str:
         order = purchase.confirm(
             self.training, request=request, before=confirmed.read(request.POST)
         )

@@ -15,6 +15,7 @@ from typing import Any
 from django.core import signing
 from django.utils.translation import gettext as _
 
+from ...aliases import Basket
 from ...credits.ledger.quoting import Quote
 from ...credits.models import TrainingProduct
 from ..basket.quotes import end_of_codes, quote_of
@@ -103,7 +104,7 @@ class ConfirmedPrice:
 
 
 def price_of(
-    basket: Any, total: Any = None, *, quote: Quote | None = None
+    basket: Basket, total: Any = None, *, quote: Quote | None = None
 ) -> ConfirmedPrice:
     """Return what is bought with `basket`, and what each line and code gives.
 
@@ -145,12 +146,12 @@ def read(data: Any) -> ConfirmedPrice | None:
         return None
 
 
-def confirm(basket: Any, before: ConfirmedPrice | None) -> None:
+def confirm(basket: Basket, before: ConfirmedPrice | None) -> None:
     """Let whoever orders this very `basket` know what the learner has confirmed."""
     basket._training_credits_confirmed = before
 
 
-def remember(basket: Any, *, session: Any) -> None:
+def remember(basket: Basket, *, session: Any) -> None:
     """Keep what was confirmed of `basket` in a checkout's session.
 
     Who pays elsewhere comes back without the form.
@@ -159,7 +160,7 @@ def remember(basket: Any, *, session: Any) -> None:
     session._set(*REMEMBERED, write(before) if before else "")
 
 
-def recall(basket: Any, *, session: Any) -> None:
+def recall(basket: Basket, *, session: Any) -> None:
     """Let whoever orders `basket` know what was confirmed before it was paid elsewhere.
 
     Only where credits were to pay: without them the site alone says what it charges.
@@ -169,7 +170,7 @@ def recall(basket: Any, *, session: Any) -> None:
         confirm(basket, before)
 
 
-def change_of(basket: Any, *, quote: Quote) -> str:
+def change_of(basket: Basket, *, quote: Quote) -> str:
     """Return what is said if `basket`, settled by `quote`, is not what was confirmed.
 
     Empty where it is, and where nothing was shown, as by API.
@@ -204,7 +205,7 @@ def order_changed() -> str:
     return _("The order has changed since it was shown. Check it before you confirm.")
 
 
-def _confirmed(basket: Any) -> ConfirmedPrice | None:
+def _confirmed(basket: Basket) -> ConfirmedPrice | None:
     before: ConfirmedPrice | None = getattr(basket, "_training_credits_confirmed", None)
     return before
 

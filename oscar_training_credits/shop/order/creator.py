@@ -12,6 +12,7 @@ from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
+from ...aliases import Basket, Order
 from ...credits.access import granting, opening, status
 from ...credits.access.granting import Grounds
 from ...credits.codes.refusals import public_text
@@ -68,12 +69,12 @@ class OrderCreatorMixin(Extension):
     shares_lines = True
     """Who is told of the new order, and reads its lines, shares one reading of them."""
 
-    def place_order(self, basket: Any, *args: Any, **kwargs: Any) -> Any:
+    def place_order(self, basket: Basket, *args: Any, **kwargs: Any) -> Any:
         order = self.write_order(basket, *args, **kwargs)
         settlements.forget_lines(order)
         return order
 
-    def write_order(self, basket: Any, *args: Any, **kwargs: Any) -> Any:
+    def write_order(self, basket: Basket, *args: Any, **kwargs: Any) -> Any:
         if not takes_part(basket):
             return super().place_order(basket, *args, **kwargs)
         # Around the transaction that Oscar begins.
@@ -90,7 +91,7 @@ class OrderCreatorMixin(Extension):
     def create_order_model(
         self,
         user: Any,
-        basket: Any,
+        basket: Basket,
         shipping_address: Any,
         shipping_method: Any,
         shipping_charge: Any,
@@ -135,7 +136,7 @@ class OrderCreatorMixin(Extension):
         basket.submit()
         return order
 
-    def lock_and_quote(self, basket: Any, user: Any, order_number: str) -> Quote:
+    def lock_and_quote(self, basket: Basket, user: Any, order_number: str) -> Quote:
         """Return how a locked basket is settled, once every rule has let it pass.
 
         Locks the codes, and then the learner, whom the order's row will refer to: on
@@ -160,13 +161,13 @@ class OrderCreatorMixin(Extension):
         return quote
 
     def create_line_models(
-        self, order: Any, basket_line: Any, *args: Any, **kwargs: Any
+        self, order: Order, basket_line: Any, *args: Any, **kwargs: Any
     ) -> Any:
         bring_partner(basket_line)
         return super().create_line_models(order, basket_line, *args, **kwargs)
 
     def create_additional_line_models(
-        self, order: Any, order_line: Any, basket_line: Any
+        self, order: Order, order_line: Any, basket_line: Any
     ) -> None:
         super().create_additional_line_models(order, order_line, basket_line)
         training = training_of(basket_line.product)
@@ -220,7 +221,7 @@ class OrderCreatorMixin(Extension):
         else:
             DueAccess.objects.bulk_create(terms)
 
-    def record_voucher_usage(self, order: Any, voucher: Any, user: Any) -> None:
+    def record_voucher_usage(self, order: Order, voucher: Any, user: Any) -> None:
         """Leave a voucher unused that gives nothing, where credits pay for lines.
 
         What it gives is on record by now: money off, shipping, or an action deferred.
@@ -235,20 +236,20 @@ class OrderCreatorMixin(Extension):
         return self.settlement.quote if self.settlement else NOTHING
 
 
-def bought_by(user: Any, order: Any) -> Any:
+def bought_by(user: Any, order: Order) -> Any:
     """Let a new order know its buyer, whom its mail would read once more."""
     if user and user.is_authenticated:
         order.user = user
     return order
 
 
-def placed_order(basket: Any) -> Any:
+def placed_order(basket: Basket) -> Any:
     """Return the order that this basket has become, or None."""
     Order = get_model("order", "Order")
     return Order._default_manager.filter(basket_id=basket.pk).first()
 
 
-def refuse_ordered(basket: Any) -> None:
+def refuse_ordered(basket: Basket) -> None:
     """Let a basket become one order at most.
 
     Raises:
@@ -258,7 +259,7 @@ def refuse_ordered(basket: Any) -> None:
         raise BasketAlreadyOrdered(order)
 
 
-def lock_unordered(basket: Any) -> Any:
+def lock_unordered(basket: Basket) -> Any:
     """Lock the row of a basket that has become no order, as `lock_basket` does.
 
     Raises:
@@ -272,7 +273,7 @@ def lock_unordered(basket: Any) -> Any:
     return now
 
 
-def lock_basket(basket: Any) -> Any:
+def lock_basket(basket: Basket) -> Any:
     """Lock the basket's row until the transaction ends: the first lock of all.
 
     Returns the basket as the database has it, with `has_order`.
@@ -288,7 +289,7 @@ def basket_rows() -> QuerySet[Any]:
     return rows
 
 
-def refuse_unless_priced_so(basket: Any, quote: Quote) -> None:
+def refuse_unless_priced_so(basket: Basket, quote: Quote) -> None:
     """Refuse an order whose lines are not priced as the locked quote settles them.
 
     The lines were priced before the lock: a code, a price or a rule may have changed
@@ -310,7 +311,7 @@ def refuse_unless_priced_so(basket: Any, quote: Quote) -> None:
             raise OrderRefused(price_changed())
 
 
-def refuse_unless_shown(basket: Any, quote: Quote) -> None:
+def refuse_unless_shown(basket: Basket, quote: Quote) -> None:
     """Refuse an order that the locked quote settles in another way than was confirmed.
 
     What is held was confirmed when it was held, and may be paid for by now.
@@ -322,7 +323,7 @@ def refuse_unless_shown(basket: Any, quote: Quote) -> None:
         raise OrderRefused(text)
 
 
-def refuse_unless_as_read(basket: Any) -> None:
+def refuse_unless_as_read(basket: Basket) -> None:
     """Refuse to go on with lines that somebody has changed since they were read.
 
     Raises:
@@ -334,7 +335,7 @@ def refuse_unless_as_read(basket: Any) -> None:
         raise OrderRefused(order_changed())
 
 
-def refuse_obstacles(basket: Any, **known: Any) -> None:
+def refuse_obstacles(basket: Basket, **known: Any) -> None:
     """Refuse an order for more places than may be sold, or for access that is over,
     that its owner could not open, that the site does not sell a second time, or that
     adds nothing.

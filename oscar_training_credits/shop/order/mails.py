@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from ...aliases import Order
 from ...conf import CREDITS_GIVEN_BACK, ORDER_CANCELLED
 from ...credits.ledger.refunding import Outcome
 from ...credits.models import CreditCode, RefundLine
@@ -32,7 +33,7 @@ class CreditsBack:
 class _Cancelled:
     """What was cancelled of one order by one thing that staff did."""
 
-    order: Any
+    order: Order
     status: str
     """The order's new status; empty if lines of it were cancelled."""
     outcomes: list[Outcome]
@@ -41,14 +42,14 @@ class _Cancelled:
 _waiting: ContextVar[dict[int, _Cancelled] | None] = ContextVar("waiting", default=None)
 
 
-def given_back(order: Any, outcome: Outcome) -> None:
+def given_back(order: Order, outcome: Outcome) -> None:
     """Tell the customer which credits are back, once for each refund."""
     if not outcome.is_repeated and outcome.refunds:
         context = partial(_context, order, *_told_of([outcome]))
         send_about_order(CREDITS_GIVEN_BACK, order, context)
 
 
-def cancelled(order: Any, outcome: Outcome, *, status: str = "") -> None:
+def cancelled(order: Order, outcome: Outcome, *, status: str = "") -> None:
     """Tell the customer what an order, or lines of it, lost by being cancelled.
 
     Inside `one_for_each_order` there is one mail for an order. Nothing is said of an
@@ -102,7 +103,7 @@ def _told_of(outcomes: Iterable[Outcome]) -> tuple[list[Any], ...]:
 
 
 def _context(
-    order: Any,
+    order: Order,
     refunds: list[int],
     ended: list[int],
     dropped: list[int],

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 
+from ...aliases import Order
 from ...credits.models import Redemption
 from .settlements import has_read_lines, shared_reading
 
@@ -23,7 +24,7 @@ class OrderDispatcherMixin:
     """For Oscar's `order.utils.OrderDispatcher`, which sends an order's mail."""
 
     def send_order_placed_email_for_user(
-        self, order: Any, *args: Any, **kwargs: Any
+        self, order: Order, *args: Any, **kwargs: Any
     ) -> Any:
         """Let both bodies of the mail share one reading of the order's training."""
         send = super().send_order_placed_email_for_user  # type: ignore[misc]

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from oscar.core.loading import get_model
 
+from ...aliases import Basket, Order, Product, Request
 from ...credits.access import opening
 from ...credits.codes import managing
 from ...credits.ledger import packs
@@ -41,7 +42,7 @@ class PackBought:
         return self.sale.grant_id is None
 
 
-def packs_of(order: Any, *, domain: str = "") -> list[PackBought]:
+def packs_of(order: Order, *, domain: str = "") -> list[PackBought]:
     """Return the packs that `order` has bought and that were not taken back.
 
     With a `domain` the links are absolute, for a mail. An order without packs costs no
@@ -56,7 +57,7 @@ def packs_of(order: Any, *, domain: str = "") -> list[PackBought]:
     return [_bought(sale, order, base) for sale in bought]
 
 
-def _bought(sale: PackSale, order: Any, base: str) -> PackBought:
+def _bought(sale: PackSale, order: Order, base: str) -> PackBought:
     link = reverse("customer:order", args=[order.number])
     if sale.grant:
         link = reverse("training_credits:my-code", args=[sale.grant.code_id])
@@ -67,12 +68,12 @@ def _bought(sale: PackSale, order: Any, base: str) -> PackBought:
 
 @dataclass(frozen=True, slots=True)
 class PackOffered:
-    product: Any
+    product: Product
     credits: int
     price: Any
 
 
-def packs_on_sale(request: Any) -> list[PackOffered]:
+def packs_on_sale(request: Request) -> list[PackOffered]:
     """Return the packs that whoever asks can buy, the smallest first."""
     Product = get_model("catalogue", "Product")
     public = Product._default_manager.filter(credit_pack__isnull=False, is_public=True)
@@ -87,7 +88,7 @@ def packs_on_sale(request: Any) -> list[PackOffered]:
     return offered
 
 
-def put_in_basket(basket: Any, product: Any, *, top_up: CreditCode) -> None:
+def put_in_basket(basket: Basket, product: Product, *, top_up: CreditCode) -> None:
     """Put one pack into a basket, which is to top up a code its owner manages."""
     line, _created = basket.add_product(product)
     TopUpChoice.objects.update_or_create(line=line, defaults={"code": top_up})
@@ -168,7 +169,7 @@ def _never_granted(sale: PackSale) -> str:
     return text % {"credits": in_words(sale.total)}
 
 
-def _sale(line: Any, from_basket: Any, *, buyer: Any, top_up: Any) -> PackSale:
+def _sale(line: Any, from_basket: Basket, *, buyer: Any, top_up: Any) -> PackSale:
     pack = pack_of(from_basket.product)
     assert pack is not None  # noqa: S101
     paid = Decimal(line.line_price_excl_tax).quantize(Decimal("0.01"))

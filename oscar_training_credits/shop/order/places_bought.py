@@ -10,6 +10,7 @@ from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
+from ...aliases import Order, Request
 from ...credits.access import places
 from ...credits.models import Access, Place, PlaceMail
 from .. import personal
@@ -32,7 +33,7 @@ class PlaceRow:
 class LinePlaces:
     """The places of one order line."""
 
-    order: Any
+    order: Order
     line: Any
     rows: tuple[PlaceRow, ...]
     to_take: PlaceRow | None = None
@@ -43,7 +44,7 @@ class LinePlaces:
         return tuple(row for row in self.rows if row.link)
 
 
-def places_of(order: Any, *, request: Any) -> list[LinePlaces]:
+def places_of(order: Order, *, request: Request) -> list[LinePlaces]:
     """Return the places of an order, for its buyer and nobody else.
 
     An order without any costs no query, as its lines say so.
@@ -56,13 +57,13 @@ def places_of(order: Any, *, request: Any) -> list[LinePlaces]:
     )
 
 
-def places_bought(request: Any) -> list[LinePlaces]:
+def places_bought(request: Request) -> list[LinePlaces]:
     """Return all the places that the visitor has bought, the latest first."""
     bought = Place.objects.filter(order_line__order__user=request.user)
     return _grouped(bought, request)[::-1]
 
 
-def _grouped(rows: Any, request: Any) -> list[LinePlaces]:
+def _grouped(rows: Any, request: Request) -> list[LinePlaces]:
     rows = rows.select_related("order_line__order", "access__learner", "training")
     mails = PlaceMail.objects.filter(place=OuterRef("pk")).order_by("-pk")
     rows = rows.annotate(mailed_to=Subquery(mails.values("address")[:1]))
@@ -78,7 +79,7 @@ def _grouped(rows: Any, request: Any) -> list[LinePlaces]:
     return [_with_gain(group, gained) for group in groups]
 
 
-def _line_places(of_line: list[Place], request: Any) -> LinePlaces:
+def _line_places(of_line: list[Place], request: Request) -> LinePlaces:
     line: Any = of_line[0].order_line
     rows = tuple(_place_row(place, request) for place in of_line)
     held = any(row.access and row.access.learner_id == request.user.pk for row in rows)
@@ -100,7 +101,7 @@ def claim_url(place: Place) -> str:
 
 
 @sensitive_variables()
-def _place_row(place: Place, request: Any) -> PlaceRow:
+def _place_row(place: Place, request: Request) -> PlaceRow:
     link = ""
     if place.is_free:
         link = request.build_absolute_uri(claim_url(place))

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from ...aliases import Order
 from ...conf import settings
 from ...credits.access import granting, opening
 from ...credits.ledger import packs
@@ -42,7 +43,7 @@ def telling() -> Iterator[list[str]]:
         _told.reset(token)
 
 
-def order_placed(sender: Any, *, order: Any, **kwargs: Any) -> None:
+def order_placed(sender: Any, *, order: Order, **kwargs: Any) -> None:
     """Give the credits back at once that an order took which was written as declined.
 
     Nothing has opened with it. Oscar's analytics read the order's lines five times:
@@ -66,7 +67,7 @@ def order_saved(
 
 
 def order_status_changed(
-    sender: Any, *, order: Any, new_status: str, **kwargs: Any
+    sender: Any, *, order: Order, new_status: str, **kwargs: Any
 ) -> None:
     """Open an order's training, or give its credits back, if its new status says so.
 
@@ -95,7 +96,7 @@ def range_changed(sender: Any, **kwargs: Any) -> None:
     transaction.on_commit(granting.bring_forward, robust=True)
 
 
-def open_due(order: Any) -> None:
+def open_due(order: Order) -> None:
     """Open what is due for an order that is paid, and say so to staff and in a note."""
     texts = []
     if lines := opening.open_due(order):
@@ -110,13 +111,15 @@ def open_due(order: Any) -> None:
         _tell(texts)
 
 
-def cancel_order(order: Any, status: str | None = None) -> Outcome | None:
+def cancel_order(order: Order, status: str | None = None) -> Outcome | None:
     lines = order.lines.select_related("settled_line")
     key = f"order:{order.pk}:{status or order.status}"
     return cancel(order, lines, idempotency_key=key)
 
 
-def cancel(order: Any, lines: Iterable[Any], *, idempotency_key: str) -> Outcome | None:
+def cancel(
+    order: Order, lines: Iterable[Any], *, idempotency_key: str
+) -> Outcome | None:
     """Cancel lines, and say so to staff; return what was done, or None for nothing."""
     lines = list(lines)
     if texts := packs_bought.take_back(lines):

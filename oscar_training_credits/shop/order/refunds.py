@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from oscar.core.loading import get_model
 
+from ...aliases import Order
 from ...conf import settings
 from ...credits import wording
 from ...credits.isolation import own_transaction
@@ -61,7 +62,7 @@ def refund_lines(
 
 @own_transaction()
 def refund_order(
-    order: Any, *, idempotency_key: str, by: AbstractBaseUser | None = None
+    order: Order, *, idempotency_key: str, by: AbstractBaseUser | None = None
 ) -> Outcome:
     """Give all credits back that are left of an order, once per `idempotency_key`.
 
@@ -232,7 +233,7 @@ def _record(lines: list[Any], outcome: Outcome, by: AbstractBaseUser | None) -> 
     add_note(lines[0].order, "\n".join(texts), by=by)
 
 
-def add_note(order: Any, text: str, *, by: AbstractBaseUser | None = None) -> None:
+def add_note(order: Order, text: str, *, by: AbstractBaseUser | None = None) -> None:
     Note = get_model("order", "OrderNote")
     order.notes.create(user=by, message=text, note_type=Note.SYSTEM)
 

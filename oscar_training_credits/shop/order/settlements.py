@@ -28,6 +28,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
+from ...aliases import Order
 from ...credits.has_row import HasRow
 from ...credits.models import (
     CreditCode,
@@ -54,7 +55,7 @@ JOINED = (
 class OrderSettlement:
     """How an order was paid in credits, and what was left to pay in money."""
 
-    order: Any
+    order: Order
     lines: dict[int, SettledLine]
     """The lines paid in credits, by the primary key of the order line."""
     redemptions: tuple[Redemption, ...]
@@ -139,7 +140,7 @@ class OrderCredits:
         return sum(line.given_back for line in self.lines)
 
 
-def credits_of(order: Any) -> OrderCredits:
+def credits_of(order: Order) -> OrderCredits:
     """Return the credits that `order` took, as they are now: two queries."""
     settled = SettledLine.objects.filter(order_line__order=order)
     lines = (
@@ -154,7 +155,7 @@ def credits_of(order: Any) -> OrderCredits:
 
 
 def settlement_of(
-    order: Any, lines: Iterable[Any] | None = None, *, or_money: bool = False
+    order: Order, lines: Iterable[Any] | None = None, *, or_money: bool = False
 ) -> OrderSettlement | None:
     """Return how `order` was paid in credits; None if it was not.
 
@@ -190,7 +191,7 @@ def redemptions_with_refunds() -> QuerySet[Any]:
     )
 
 
-def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:
+def contents_of(order: Order, *, domain: str = "") -> list[OrderContent]:
     """Return what the training in `order` opens, by whatever means it was paid.
 
     What was given back opens nothing any more; what waits for the order's payment is
@@ -203,7 +204,7 @@ def contents_of(order: Any, *, domain: str = "") -> list[OrderContent]:
     return read[domain]
 
 
-def _contents_of(order: Any, domain: str) -> list[OrderContent]:
+def _contents_of(order: Order, domain: str) -> list[OrderContent]:
     lines = lines_of(order)
     prefetch_related_objects(lines, *JOINED[1:])
     base = f"{django_settings.OSCAR_URL_SCHEMA}://{domain}" if domain else ""
@@ -224,7 +225,7 @@ def _contents_of(order: Any, domain: str) -> list[OrderContent]:
     ]
 
 
-def _on_order(line: Any, order: Any, base: str, **more: Any) -> OrderContent:
+def _on_order(line: Any, order: Order, base: str, **more: Any) -> OrderContent:
     page = reverse("customer:order", args=[order.number])
     return OrderContent(title=line.title, link=urljoin(base, page), **more)
 
@@ -253,7 +254,7 @@ def credits_left(lines: Iterable[Any]) -> int:
     return sum(line.credits - line.credits_back for line in settled)
 
 
-def lines_of(order: Any) -> list[Any]:
+def lines_of(order: Order) -> list[Any]:
     """Return the lines of `order`, with their credits and access: one query at most."""
     share_lines(order)
     lines = list(order.lines.all())
@@ -264,7 +265,7 @@ def lines_of(order: Any) -> list[Any]:
 
 
 @contextmanager
-def shared_reading(order: Any) -> Iterator[None]:
+def shared_reading(order: Order) -> Iterator[None]:
     """Let all that is written about `order` in here share one reading of its lines."""
     share_lines(order)
     setattr(order, SHARED, {})
@@ -275,7 +276,7 @@ def shared_reading(order: Any) -> Iterator[None]:
         forget_lines(order)
 
 
-def share_lines(order: Any) -> None:
+def share_lines(order: Order) -> None:
     """Let `order.lines.all()` ask once, for whoever is first, with credits and access.
 
     What was read before is left alone. `has_places` of a line says whether there are
@@ -288,24 +289,24 @@ def share_lines(order: Any) -> None:
     if not is_ordinary(order):
         places = HasRow(Place, order_line=F("pk"))
         lines = lines.select_related(*JOINED).annotate(has_places=places)
-    vars(order).setdefault("_prefetched_objects_cache", {})["lines"] = lines
+    order.__dict__.setdefault("_prefetched_objects_cache", {})["lines"] = lines
 
 
-def forget_lines(order: Any) -> None:
+def forget_lines(order: Order) -> None:
     """Let `order.lines.all()` ask the database again."""
     getattr(order, "_prefetched_objects_cache", {}).pop("lines", None)
 
 
-def has_read_lines(order: Any) -> bool:
+def has_read_lines(order: Order) -> bool:
     return "lines" in getattr(order, "_prefetched_objects_cache", {})
 
 
-def note_ordinary(order: Any) -> None:
+def note_ordinary(order: Order) -> None:
     """Note of an order just written that it has neither training nor credits."""
     setattr(order, ORDINARY, True)
 
 
-def is_ordinary(order: Any) -> bool:
+def is_ordinary(order: Order) -> bool:
     return getattr(order, ORDINARY, False)
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_class, get_model
 
+from ...aliases import Basket, Product
 from ...credits.locking import for_update
 from ..catalogue.training import has_read_stock, lines_with_terms, training_of
 from ..exceptions import OrderRefused
 from .availability import unavailable_text
 
 
-def refuse_out_of_stock(basket: Any) -> None:
+def refuse_out_of_stock(basket: Basket) -> None:
     """Refuse to order more training than there is, until the transaction ends.
 
     Locks the stock records, in the order of their primary keys, and asks the site's
@@ -62,7 +63,7 @@ def bring_stock(line: Any) -> None:
                 line.stockrecord = record
 
 
-def tracked_lines(basket: Any) -> list[Any]:
+def tracked_lines(basket: Basket) -> list[Any]:
     """Return the lines with training whose type of product tracks stock."""
     return [
         line
@@ -103,7 +104,7 @@ def free_seats(
         handler.cancel_stock_allocations(order_lines[0].order, by_stock, numbers)
 
 
-def sold_out_text(product: Any, info: Any, quantity: int) -> str:
+def sold_out_text(product: Product, info: Any, quantity: int) -> str:
     """Return what keeps so many of `product` from being sold; empty if nothing does.
 
     `info` is Oscar's `PurchaseInfo`.

@@ -10,6 +10,7 @@ from typing import Any
 
 from oscar.core.loading import get_class
 
+from ...aliases import Product
 from ...credits.models import TrainingProduct
 from ...mixins import Extension
 from ..basket import quotes
@@ -47,7 +48,7 @@ class StrategyMixin(Extension):
     Training is available only as long and as often as it may be sold.
     """
 
-    def select_stockrecord(self, product: Any) -> Any:
+    def select_stockrecord(self, product: Product) -> Any:
         if is_known(product) or has_read_stock(product):
             return super().select_stockrecord(product)
         read_with_stock([product])
@@ -56,11 +57,11 @@ class StrategyMixin(Extension):
         finally:
             forget_stock(product)
 
-    def select_children_stockrecords(self, product: Any) -> Any:
+    def select_children_stockrecords(self, product: Product) -> Any:
         with reading_children(product):
             return super().select_children_stockrecords(product)
 
-    def fetch_for_product(self, product: Any, stockrecord: Any = None) -> Any:
+    def fetch_for_product(self, product: Product, stockrecord: Any = None) -> Any:
         info = super().fetch_for_product(product, stockrecord)
         training = training_of(product)
         if training is None:
@@ -94,13 +95,13 @@ class StrategyMixin(Extension):
         )
         return info._replace(price=price)
 
-    def availability_policy(self, product: Any, stockrecord: Any) -> Any:
+    def availability_policy(self, product: Product, stockrecord: Any) -> Any:
         """Also what Oscar asks of each child when it looks at their parent."""
         availability = super().availability_policy(product, stockrecord)
         training = training_of(product)
         return availability_of(training, availability) if training else availability
 
-    def parent_pricing_policy(self, product: Any, children_stock: Any) -> Any:
+    def parent_pricing_policy(self, product: Product, children_stock: Any) -> Any:
         """Price a parent by its children that have a price in money, if any has."""
         in_money = [pair for pair in children_stock if _has_money_price(pair[1])]
         if not in_money:
@@ -111,7 +112,7 @@ class StrategyMixin(Extension):
         return super().parent_pricing_policy(product, in_money)
 
 
-def is_on_sale(product: Any) -> bool:
+def is_on_sale(product: Product) -> bool:
     """Tell whether `product` is public, and its parent too if it is a variant."""
     if product.is_child and not product.parent.is_public:
         return False

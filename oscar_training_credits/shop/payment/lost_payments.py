@@ -17,6 +17,7 @@ from oscar.core.loading import get_model
 from oscar.templatetags.currency_filters import currency
 
 from ... import signals
+from ...aliases import Basket, Order
 from ...conf import settings
 from ...credits.ledger.auditing import Finding
 from ...credits.models import TakenPayment
@@ -33,7 +34,7 @@ COPIED = (
 )
 
 
-def note(source: Any, *, order_number: Any, basket: Any) -> TakenPayment:
+def note(source: Any, *, order_number: Any, basket: Basket) -> TakenPayment:
     """Note what was taken for an order that is yet to be written."""
     values = {name: getattr(source, name) for name in COPIED}
     return TakenPayment.objects.create(
@@ -41,7 +42,7 @@ def note(source: Any, *, order_number: Any, basket: Any) -> TakenPayment:
     )
 
 
-def note_if_possible(source: Any, *, order_number: Any, basket: Any) -> TakenPayment:
+def note_if_possible(source: Any, *, order_number: Any, basket: Basket) -> TakenPayment:
     """Note what was taken, or log it where the database gives up; unsaved, then.
 
     Once the money is taken, nothing shall make the payment look as if it had failed.
@@ -61,7 +62,7 @@ def note_if_possible(source: Any, *, order_number: Any, basket: Any) -> TakenPay
         return TakenPayment(order_number=str(order_number), basket_id=basket.pk)
 
 
-def taken_for(basket: Any) -> list[TakenPayment]:
+def taken_for(basket: Basket) -> list[TakenPayment]:
     """Return what was taken for `basket`, where that has become no order."""
     return list(TakenPayment.objects.filter(basket_id=basket.pk).order_by("pk"))
 
@@ -71,7 +72,7 @@ def forget(payments: Iterable[TakenPayment]) -> None:
     TakenPayment.objects.filter(pk__in=[each.pk for each in payments]).delete()
 
 
-def resolve_for(order: Any, sources: Iterable[Any]) -> None:
+def resolve_for(order: Order, sources: Iterable[Any]) -> None:
     """Forget what `order` was paid with, and tell the site of what was taken besides.
 
     `sources` are the payment sources that the order has. What was taken besides them
@@ -145,7 +146,7 @@ def _open() -> QuerySet[TakenPayment]:
     return TakenPayment.objects.filter(settled_at=None)
 
 
-def _for(order: Any) -> Q:
+def _for(order: Order) -> Q:
     return Q(basket=order.basket_id) | Q(order_number=order.number)
 
 
@@ -170,7 +171,7 @@ def _parted(
     return own, besides
 
 
-def _lacks(order: Any, payment: TakenPayment) -> bool:
+def _lacks(order: Order, payment: TakenPayment) -> bool:
     """Tell whether `order` has no source for this, and not been paid without it."""
     sources = list(order.sources.all())
     _own, besides = _parted([payment], sources)
@@ -178,6 +179,6 @@ def _lacks(order: Any, payment: TakenPayment) -> bool:
     return bool(besides) and paid + payment.amount <= order.total_incl_tax
 
 
-def _write(payment: TakenPayment, order: Any) -> None:
+def _write(payment: TakenPayment, order: Order) -> None:
     values = {name: getattr(payment, name) for name in COPIED}
     get_model("payment", "Source")._default_manager.create(order=order, **values)

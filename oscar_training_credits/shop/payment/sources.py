@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
+from ...aliases import Order
 from ...conf import settings
 from ...credits import wording
 from ...credits.models import Redemption
@@ -33,7 +34,7 @@ def source_label(redemption: Redemption, *, back: int | None = None) -> str:
     return label[:SOURCE_LABEL_LENGTH]
 
 
-def record_sources(order: Any, redemptions: Collection[Redemption]) -> None:
+def record_sources(order: Order, redemptions: Collection[Redemption]) -> None:
     """Show staff how the order was paid.
 
     Oscar prints the amounts of every source in the order's money, so they say how

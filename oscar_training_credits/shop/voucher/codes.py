@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from ...aliases import Basket
 from ...credits.codes.refusals import Reason, Refusal, public_text
 from ...credits.codes.rules import Purchase, first_refusal, refusals
 from ...credits.models import CreditCode
@@ -36,7 +37,7 @@ class VoucherLike:
         """Return whether this user may use the code, and the message if not."""
         return _answer(first_refusal(self.code, Purchase(_learner(user))))
 
-    def is_available_for_basket(self, basket: Any) -> tuple[bool, str]:
+    def is_available_for_basket(self, basket: Basket) -> tuple[bool, str]:
         """Return whether the code can pay for a line of `basket`, and the message."""
         items = items_of(basket)
         product_ids = frozenset(item.product_id for item in items)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import DetailView, FormView
 
+from ....aliases import Request
 from ....conf import ACCESS_GIVEN, settings
 from ....credits.access import granting
 from ....credits.models import Access, DueAccess
@@ -107,7 +108,7 @@ class AccessDetailView(PermissionMixin, DetailView):  # type: ignore[type-arg]
 class StaffFormView(PermissionMixin, FormView):  # type: ignore[type-arg]
     """A page with one form that changes access, with a reason."""
 
-    request: Any
+    request: Request
     template_name = "training_credits/dashboard_access_form.html"
     heading: Any
     button: Any
@@ -217,7 +218,7 @@ class EndAccessView(ChangeAccessView):
     button = gettext_lazy("End access now")
     is_dangerous = True
 
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         if self.access.has_ended(timezone.now()):
             messages.info(request, _("It has ended already."))
             return redirect("training_credits:access-detail", pk=self.access.pk)

@@ -23,6 +23,7 @@ from django.views.decorators.debug import (
 from django.views.generic import FormView, TemplateView
 from django_tables2 import Column, SingleTableView
 
+from ....aliases import Request
 from ....credits import api_tokens
 from ....credits.codes import new_text
 from ....credits.codes.fields import LastDayField
@@ -92,7 +93,7 @@ class TokensMixin(OptionalPageMixin):
 class TokenListView(TokensMixin, SingleTableView):
     """All tokens, those that are over as well."""
 
-    request: Any
+    request: Request
     template_name = "training_credits/dashboard_api_tokens.html"
     table_class = TokenTable
 
@@ -138,7 +139,7 @@ class TokenForm(forms.Form):
 class CreateTokenView(TokensMixin, FormView):  # type: ignore[type-arg]
     """Makes a token that acts as whoever makes it."""
 
-    request: Any
+    request: Request
     permission = "add_apitoken"
     template_name = "training_credits/dashboard_api_token_form.html"
     form_class = TokenForm
@@ -169,7 +170,7 @@ class CreateTokenView(TokensMixin, FormView):  # type: ignore[type-arg]
 class OneTokenView(TokensMixin, TemplateView):
     """Something about one token."""
 
-    request: Any
+    request: Request
 
     @cached_property
     def token(self) -> ApiToken:
@@ -192,7 +193,7 @@ class TokenView(OneTokenView):
     template_name = "training_credits/dashboard_api_token.html"
 
     @sensitive_variables()
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         text = new_text.take(request, owner_of(self.token))
         response = self.render_to_response(
             self.get_context_data(
@@ -216,7 +217,7 @@ class RevokeTokenView(OneTokenView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(heading=_("Revoke the token?"), **kwargs)
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         api_tokens.revoke_token(self.token)
         text = _("The token is revoked: nobody can use it any more.")
         messages.success(request, text)

@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from ....aliases import Request
 from ....mixins import Extension
 from ...catalogue.history import changes_by, prices_of, record_prices
 from ...catalogue.training import training_of
@@ -44,7 +45,7 @@ class ProductFormMixin(Extension):
     """For Oscar's `dashboard.catalogue.views.ProductCreateUpdateView`."""
 
     formsets: dict[str, Any]
-    request: Any
+    request: Request
 
     training_form = TermsForm
     pack_form = PackForm
@@ -55,7 +56,7 @@ class ProductFormMixin(Extension):
         self.formsets["training_form"] = self.training_form
         self.formsets["pack_form"] = self.pack_form
 
-    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def dispatch(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         with changes_by(request.user):
             response: HttpResponse = super().dispatch(request, *args, **kwargs)
         return response
@@ -105,7 +106,7 @@ class SetProductPriceActionMixin(Extension):
         return products.exclude(training__credit_only=True)
 
     @transaction.atomic
-    def execute(self, request: Any, objects: Any, form: Any) -> None:
+    def execute(self, request: Request, objects: Any, form: Any) -> None:
         """Record what Oscar changes here past the stock records' own signals."""
         products = list(objects)
         before = prices_of(products)
@@ -118,9 +119,9 @@ class ProductDeleteViewMixin(Extension):
     """For Oscar's `dashboard.catalogue.views.ProductDeleteView`."""
 
     object: Any
-    request: Any
+    request: Request
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """Say what stands in the way if course pages or learners need the product."""
         try:
             response: HttpResponse = super().post(request, *args, **kwargs)

@@ -22,6 +22,7 @@ from django.views.decorators.debug import (
 )
 from django.views.generic import FormView, View
 
+from ....aliases import Request
 from ....converters import number_in
 from ....credits import wording
 from ....credits.codes import issuing, new_text, noticing
@@ -63,7 +64,7 @@ MOST_AT_ONCE = 1_000
 class ChangeCodeView(CodesMixin, FormView):  # type: ignore[type-arg]
     """Changes one code, with a reason, and leads back to its page."""
 
-    request: Any
+    request: Request
     template_name = "training_credits/dashboard_code_form.html"
     name: str
     """What its address ends with."""
@@ -84,7 +85,7 @@ class ChangeCodeView(CodesMixin, FormView):  # type: ignore[type-arg]
         codes = CreditCode.objects.select_related("content")
         return get_object_or_404(codes, pk=self.kwargs["pk"])
 
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.suits(self.code):
             return self.leave()
         return super().get(request, *args, **kwargs)
@@ -569,7 +570,7 @@ ACTIONS: dict[str, type[ChangeCodeView]] = {
 class BulkView(CodesMixin, View):
     """Changes the chosen codes: all, or none."""
 
-    request: Any
+    request: Request
     permission = "change_creditcode"
     http_method_names = ["post"]
     template_name = "training_credits/dashboard_codes_bulk.html"
@@ -587,7 +588,7 @@ class BulkView(CodesMixin, View):
 class BulkStateView(BulkView):
     """Disables the chosen codes, or makes them active again."""
 
-    def post(self, request: Any) -> HttpResponse:
+    def post(self, request: Request) -> HttpResponse:
         state = request.POST.get("state", "")
         codes = list(self.chosen().exclude(state=State.CLOSED)[:MOST_AT_ONCE])
         if not codes or state not in issuing.KINDS:
@@ -626,7 +627,7 @@ class BulkExtendView(BulkView):
 
     template_name = "training_credits/dashboard_codes_extend.html"
 
-    def post(self, request: Any) -> HttpResponse:
+    def post(self, request: Request) -> HttpResponse:
         codes = list(self.chosen()[:MOST_AT_ONCE])
         if not codes:
             messages.error(request, _("Choose the codes first."))

@@ -19,6 +19,7 @@ from django.views.decorators.debug import (
 from django.views.generic import TemplateView
 from oscar.views.decorators import check_permissions
 
+from ....aliases import Request
 from ....credits.codes import new_text
 from ....credits.models import CreditCode
 from ....exceptions import IdempotencyKeyReused, NotMailed
@@ -50,12 +51,12 @@ class MailCodeForm(KeyForm):
 class CodeTextView(CodesMixin, TemplateView):
     """Shows the text of a new code, once, and once more to whoever mails it."""
 
-    request: Any
+    request: Request
     takes_code = True
     template_name = "training_credits/dashboard_code_text.html"
 
     @sensitive_variables()
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         code = self.code()
         text = new_text.take(request, code.pk)
         response = self.show(code, text, MailCodeForm(initial={"text": text}))
@@ -63,7 +64,7 @@ class CodeTextView(CodesMixin, TemplateView):
         return response
 
     @sensitive_variables()
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """Mail the text, and show it again: it may have to be printed as well."""
         code = self.code()
         if not may_hand_out(request.user):

@@ -23,6 +23,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.generic import DetailView, FormView, View
 
+from ....aliases import Request
 from ....credits import wording
 from ....credits.codes import cells, importing, jobs, workers
 from ....credits.models import CodeJob, CreditCode, CreditGrant
@@ -67,7 +68,7 @@ class _ImportMixin(_ManyMixin):
 class IssueManyView(_ManyMixin, FormView):  # type: ignore[type-arg]
     """Plans many codes that are alike, and leads to what is to be confirmed."""
 
-    request: Any
+    request: Request
     form_class: Any = ManyCodesForm
     template_name = "training_credits/dashboard_codes_many.html"
 
@@ -107,7 +108,7 @@ class ImportView(_ImportMixin, IssueManyView):
             **kwargs,
         )
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         size = int(request.META.get("CONTENT_LENGTH") or 0)
         if size > sheets.MOST_BYTES + FORM_MEGABYTES * sheets.MEGABYTE:
             context = self.get_context_data(
@@ -117,7 +118,9 @@ class ImportView(_ImportMixin, IssueManyView):
         return self.post_with_token(request, *args, **kwargs)
 
     @method_decorator(csrf_protect)
-    def post_with_token(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post_with_token(
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -132,7 +135,7 @@ class ImportView(_ImportMixin, IssueManyView):
 class IssueJobView(_ManyMixin, DetailView):  # type: ignore[type-arg]
     """What is to be confirmed, how far it is, and what came of it."""
 
-    request: Any
+    request: Request
     template_name = "training_credits/dashboard_codes_job.html"
     context_object_name = "job"
 
@@ -176,7 +179,7 @@ class IssueActView(_ManyMixin, View):
 
     http_method_names = ["post"]
 
-    def post(self, request: Any, pk: int) -> HttpResponse:
+    def post(self, request: Request, pk: int) -> HttpResponse:
         job = get_object_or_404(self.jobs(), pk=pk)
         act = self.ACTS.get(request.POST.get("do", ""))
         if act is not None:
@@ -231,7 +234,7 @@ class CodesFileView(_ManyMixin, View):
 
     http_method_names = ["post"]
 
-    def post(self, request: Any, pk: int) -> HttpResponse | StreamingHttpResponse:
+    def post(self, request: Request, pk: int) -> HttpResponse | StreamingHttpResponse:
         job = get_object_or_404(self.jobs(), pk=pk)
         if job.created_by_id != request.user.pk:
             raise PermissionDenied
@@ -253,7 +256,7 @@ class ImportErrorsView(_ImportMixin, View):
 
     http_method_names = ["get", "head"]
 
-    def get(self, request: Any, pk: int) -> StreamingHttpResponse:
+    def get(self, request: Request, pk: int) -> StreamingHttpResponse:
         job = get_object_or_404(self.jobs(), pk=pk)
         return csv_response(f"import-{pk}-errors", _error_lines(job))
 

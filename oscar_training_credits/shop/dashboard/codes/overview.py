@@ -12,6 +12,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.generic import TemplateView
 
+from ....aliases import Request
 from ....credits.ledger.reporting import RollForward, roll_forward_series
 from ....credits.ledger.usage import UseGrouping, most_used_for
 from ....credits.terms import start_of
@@ -62,11 +63,11 @@ class OverviewView(CodesMixin, TemplateView):
     `?as=csv` or `?as=xlsx` sends the months as a file.
     """
 
-    request: Any
+    request: Request
     permission = "report_creditcode"
     template_name = "training_credits/dashboard_overview.html"
 
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         months = year_until(timezone.localdate())
         rows = roll_forward_series([*months, timezone.now()])
         if respond := FORMATS.get(request.GET.get("as", "")):

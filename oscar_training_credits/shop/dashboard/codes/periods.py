@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.generic import TemplateView
 
+from ....aliases import Request
 from ....credits.codes.fields import day_field
 from ....credits.terms import end_of, far_away_text, is_far_away, start_of
 from ...files import FORMATS
@@ -84,7 +85,7 @@ class ReportView(CodesMixin, TemplateView):
     `?as=csv` or `?as=xlsx` sends the file.
     """
 
-    request: Any
+    request: Request
     permission = "report_creditcode"
     template_name = "training_credits/dashboard_report.html"
     form_class: type[Any]
@@ -98,7 +99,7 @@ class ReportView(CodesMixin, TemplateView):
     words = 0
     """How many of the first columns are words: numbers stand on the right."""
 
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Any:
         form = self.form_class({**self.asked(), **request.GET.dict()})
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(form=form))

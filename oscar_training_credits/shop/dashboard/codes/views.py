@@ -26,6 +26,7 @@ from django.views.decorators.debug import (
 from django.views.generic import DetailView, FormView, View
 from django_tables2.utils import OrderByTuple
 
+from ....aliases import Request
 from ....converters import number_in
 from ....credits.codes import code_text, finding, listing, new_text
 from ....credits.codes.finding import condition_of
@@ -108,7 +109,7 @@ class ExportCodesView(CodesMixin, View):
     permission = "export_creditcode"
     http_method_names = ["get", "head"]
 
-    def get(self, request: Any) -> StreamingHttpResponse:
+    def get(self, request: Request) -> StreamingHttpResponse:
         form = CodeSearchForm(request.GET)
         codes = finding.with_condition(CreditCode.objects.select_related("parent"))
         codes = codes.order_by("-pk")
@@ -131,7 +132,7 @@ class FindCodeView(CodesMixin, View):
     http_method_names = ["post"]
 
     @sensitive_variables()
-    def post(self, request: Any) -> HttpResponse:
+    def post(self, request: Request) -> HttpResponse:
         asked: QueryDict = request.POST.copy()
         text = asked.get("q", "").strip()
         if text and (found := code_text.find(text)):
@@ -160,7 +161,7 @@ class FindCodeView(CodesMixin, View):
 class CreateCodeView(CodesMixin, FormView):  # type: ignore[type-arg]
     """Issues a code, and leads to the page that shows its text once."""
 
-    request: Any
+    request: Request
     takes_code = True
     permission = "add_creditcode"
     form_class = NewCodeForm
@@ -194,7 +195,7 @@ class CreateCodeView(CodesMixin, FormView):  # type: ignore[type-arg]
 class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
     """One code: what is left of it, where the rest went, and what was done to it."""
 
-    request: Any
+    request: Request
     template_name = "training_credits/dashboard_code.html"
     context_object_name = "code"
 

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.generic import View
 
+from ....aliases import Request
 from ....converters import number_in
 from ....credits import outbox
 from ....credits.access import deliveries
@@ -86,7 +87,7 @@ class TryAgainView(PermissionMixin, View):
     permission = "change_delivery"
     http_method_names = ["post"]
 
-    def post(self, request: Any) -> HttpResponse:
+    def post(self, request: Request) -> HttpResponse:
         if (pk := number_in(request.POST.get("delivery", ""))) is not None:
             self.try_one(pk)
         elif "all" in request.POST:

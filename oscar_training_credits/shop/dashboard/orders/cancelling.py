@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
+from ....aliases import Order, Request
 from ....conf import ORDER_CANCELLED, settings
 from ....credits.ledger import refunding
 from ....credits.ledger.refunding import Plan
@@ -27,7 +28,7 @@ NOT_POSTED_AGAIN = {"csrfmiddlewaretoken", CONFIRMED}
 class Cancellation:
     """What becomes of an order, or of some of its lines, with such a status."""
 
-    order: Any
+    order: Order
     lines: tuple[LineToRefund, ...]
     """Those that something becomes of; without any there is nothing to ask."""
     credits: int
@@ -43,7 +44,7 @@ class Cancellation:
         return bool(self.lines or self.packs)
 
 
-def cancellation_of(order: Any, order_lines: Iterable[Any]) -> Cancellation:
+def cancellation_of(order: Order, order_lines: Iterable[Any]) -> Cancellation:
     """Return what a status that gives credits back would do now to these lines."""
     lines = list(order_lines)
     prefetch_related_objects(lines, *JOINED, "training_places")
@@ -70,13 +71,13 @@ def _change_of(line: Any, plan: Plan) -> LineToRefund:
     return replace(line_to_refund(line, plan, quantity), never_opens=waits)
 
 
-def must_ask(request: Any) -> bool:
+def must_ask(request: Request) -> bool:
     """Tell whether the posted status gives credits back, and nobody has said yes."""
     new_status = request.POST.get("new_status", "").strip()
     return new_status in settings.REFUND_STATUSES and CONFIRMED not in request.POST
 
 
-def question(request: Any, cancellations: list[Cancellation]) -> HttpResponse:
+def question(request: Request, cancellations: list[Cancellation]) -> HttpResponse:
     """Ask. The page's button posts once more all that was posted, and the yes."""
     posted = [
         (name, value)

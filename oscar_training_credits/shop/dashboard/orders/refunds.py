@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from oscar.core.loading import get_model
 
+from ....aliases import Order, Request
 from ....conf import CREDITS_GIVEN_BACK, settings
 from ....credits.ledger.refunding import RefundRefusal
 from ....credits.wording import in_words
@@ -32,7 +33,7 @@ class RefundActionsMixin(Extension):
     """
 
     object: Any
-    request: Any
+    request: Request
 
     @property
     def line_actions(self) -> tuple[str, ...]:
@@ -43,7 +44,11 @@ class RefundActionsMixin(Extension):
         return (*super().order_actions, "give_all_credits_back")
 
     def give_credits_back(
-        self, request: Any, order: Any, lines: Iterable[Any], quantities: list[int]
+        self,
+        request: Request,
+        order: Order,
+        lines: Iterable[Any],
+        quantities: list[int],
     ) -> HttpResponse:
         refuse_unpermitted(request.user)
         chosen = list(zip(lines, quantities, strict=True))
@@ -64,7 +69,7 @@ class RefundActionsMixin(Extension):
         messages.success(request, " ".join(refunds.result_texts(outcome, titled)))
         return self.reload_page()
 
-    def give_all_credits_back(self, request: Any, order: Any) -> HttpResponse:
+    def give_all_credits_back(self, request: Request, order: Order) -> HttpResponse:
         """Ask to confirm for all that is left of the order."""
         refuse_unpermitted(request.user)
         settled = [
@@ -79,7 +84,11 @@ class RefundActionsMixin(Extension):
         return self.ask_to_confirm(chosen)
 
     def create_payment_event(
-        self, request: Any, order: Any, lines: Iterable[Any], quantities: list[int]
+        self,
+        request: Request,
+        order: Order,
+        lines: Iterable[Any],
+        quantities: list[int],
     ) -> HttpResponse:
         """Go on from an event that says “refunded” to the page that gives credits back.
 
@@ -91,7 +100,9 @@ class RefundActionsMixin(Extension):
         is_created = order.payment_events.count() > before
         return (self.after_event(chosen) if is_created else None) or response
 
-    def create_order_payment_event(self, request: Any, order: Any) -> HttpResponse:
+    def create_order_payment_event(
+        self, request: Request, order: Order
+    ) -> HttpResponse:
         chosen = [(line, line.quantity) for line in self.get_order_lines()]
         before = order.payment_events.count()
         response = super().create_order_payment_event(request, order)

@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from ....aliases import Order, Request
 from ....conf import settings
 from ....converters import number_in
 from ....credits.models import Place
@@ -27,7 +28,7 @@ from .refunds import RefundActionsMixin
 class ToldStatusMixin(PatientMixin, Extension):
     """Asks before a status gives credits back or ends access, and says what it did."""
 
-    def change_order_status(self, request: Any, order: Any) -> Any:
+    def change_order_status(self, request: Request, order: Order) -> Any:
         new_status = request.POST.get("new_status", "").strip()
         if text := refusal_of_status(request.user, order.lines.all(), new_status):
             messages.error(request, text)
@@ -51,12 +52,12 @@ class DashboardOrderListMixin(ToldStatusMixin, OrderListMixin):
         super().__init_subclass__(**kwargs)
         cls.CSV_COLUMNS = {**cls.CSV_COLUMNS, "credits": gettext_lazy("Credits")}
 
-    def get_row_values(self, order: Any) -> dict[str, Any]:
+    def get_row_values(self, order: Order) -> dict[str, Any]:
         """Keep the money a number, and say the credits in a column of their own."""
         row: dict[str, Any] = super().get_row_values(order)
         return {**row, "credits": getattr(order, "credits_paid", None) or 0}
 
-    def change_order_statuses(self, request: Any, orders: list[Any]) -> Any:
+    def change_order_statuses(self, request: Request, orders: list[Any]) -> Any:
         """Ask once for all orders that the status would take something from."""
         if must_ask(request):
             new_status = request.POST["new_status"].strip()
@@ -70,7 +71,7 @@ class DashboardOrderListMixin(ToldStatusMixin, OrderListMixin):
                 return question(request, asked)
         return super().change_order_statuses(request, orders)
 
-    def get_selected_ids(self, request: Any) -> list[int]:
+    def get_selected_ids(self, request: Request) -> list[int]:
         """Select nothing where a number is none, such as “1,000”."""
         chosen = request.POST.getlist("selected_order")
         if None in map(number_in, chosen):
@@ -82,7 +83,7 @@ class DashboardOrderListMixin(ToldStatusMixin, OrderListMixin):
 class DashboardOrderMixin(ToldStatusMixin, RefundActionsMixin):
     """For Oscar's `dashboard.orders.views.OrderDetailView`."""
 
-    def handle_line_action(self, request: Any, order: Any, action: str) -> Any:
+    def handle_line_action(self, request: Request, order: Order, action: str) -> Any:
         if None in map(number_in, request.POST.getlist("selected_line")):
             return self.reload_page(error=_("Invalid lines requested"))
         return super().handle_line_action(request, order, action)
@@ -95,7 +96,7 @@ class DashboardOrderMixin(ToldStatusMixin, RefundActionsMixin):
         )
 
     def change_line_statuses(
-        self, request: Any, order: Any, lines: Any, *args: Any, **kwargs: Any
+        self, request: Request, order: Order, lines: Any, *args: Any, **kwargs: Any
     ) -> Any:
         new_status = request.POST.get("new_status", "").strip()
         if text := refusal_of_status(request.user, lines, new_status):
@@ -135,6 +136,6 @@ def _places(counted: str) -> Subquery:
     return Subquery(by_line.annotate(number=Count(counted)).values("number"))
 
 
-def _say(request: Any, texts: list[str]) -> None:
+def _say(request: Request, texts: list[str]) -> None:
     if texts:
         messages.info(request, " ".join(texts))

@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
+from ....aliases import Request
 from ....mixins import Extension
 from ..in_use import in_use_text, users_of
 
@@ -15,9 +16,9 @@ from ..in_use import in_use_text, users_of
 class RangeDeleteViewMixin(Extension):
     """For Oscar's `dashboard.ranges.views.RangeDeleteView`."""
 
-    request: Any
+    request: Request
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         """Say what stands in the way if plans or codes need the range."""
         content = self.get_object()
         # Asked first: Oscar tells of its success before it deletes anything.

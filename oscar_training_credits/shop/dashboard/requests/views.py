@@ -20,6 +20,7 @@ from django.views.decorators.debug import (
 from django.views.generic import TemplateView
 from django_tables2 import Column
 
+from ....aliases import Request
 from ....converters import number_in
 from ....credits.codes import code_text
 from ....credits.codes.finding import learner_matches
@@ -140,7 +141,7 @@ class AnswerForm(forms.Form):
 class RequestDetailView(RequestsMixin, TemplateView):
     """One request, and the answer to it."""
 
-    request: Any
+    request: Request
     takes_code = True
     template_name = "training_credits/dashboard_request.html"
 
@@ -164,7 +165,7 @@ class RequestDetailView(RequestsMixin, TemplateView):
             }
         )
 
-    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def post(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         approves = "approve" in request.POST
         needed = APPROVE if approves else DECLINE
         form = AnswerForm(request.POST)

@@ -9,6 +9,7 @@ from django.db.models import QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django_tables2 import RequestConfig
 
+from ....aliases import Request
 from ....credits.models import Access, Redemption
 from ....mixins import Extension
 from ..access.views import own_access
@@ -19,7 +20,7 @@ from .tables import CustomerAccessTable, RedemptionTable
 class CustomerMixin(Extension):
     """For Oscar's `dashboard.users.views.UserDetailView`: orders in credits, access."""
 
-    request: Any
+    request: Request
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)

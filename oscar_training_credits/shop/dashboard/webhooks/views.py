@@ -21,6 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.generic import FormView, TemplateView
 from django_tables2 import Column, SingleTableView
 
+from ....aliases import Request
 from ....conf import settings
 from ....credits import outbox
 from ....credits.codes import new_text
@@ -69,7 +70,7 @@ class WebhooksMixin(OptionalPageMixin):
 class WebhookListView(WebhooksMixin, SingleTableView):
     """All webhooks, those that are off as well."""
 
-    request: Any
+    request: Request
     template_name = "training_credits/dashboard_webhooks.html"
     table_class = WebhookTable
 
@@ -124,7 +125,7 @@ class NewWebhookForm(WebhookForm):
 
 
 class CreateWebhookView(WebhooksMixin, FormView):  # type: ignore[type-arg]
-    request: Any
+    request: Request
     permission = "add_webhookendpoint"
     template_name = "training_credits/dashboard_webhook_form.html"
     form_class = NewWebhookForm
@@ -150,7 +151,7 @@ class CreateWebhookView(WebhooksMixin, FormView):  # type: ignore[type-arg]
 class OneWebhookView(WebhooksMixin):
     """Something about one webhook."""
 
-    request: Any
+    request: Request
     kwargs: Any
     heading: Any = ""
 
@@ -177,7 +178,7 @@ class WebhookView(OneWebhookView, TemplateView):
     template_name = "training_credits/dashboard_webhook.html"
 
     @sensitive_variables()
-    def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         endpoint, rows = self.endpoint, self.endpoint.deliveries
         pending = rows.filter(delivered_at=None, dropped_at=None)
         last = rows.exclude(error="").order_by("-pk").first()
@@ -357,7 +358,7 @@ class DeleteWebhookView(ChangeWebhookView):
 
 
 @sensitive_variables()
-def show_secret(request: Any, endpoint: WebhookEndpoint) -> HttpResponse:
+def show_secret(request: Request, endpoint: WebhookEndpoint) -> HttpResponse:
     """Lead to the webhook's page, which shows its secret once."""
     response = redirect(PAGE, pk=endpoint.pk)
     secret = endpoints.secret_of(endpoint)
