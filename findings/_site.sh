@@ -10,26 +10,45 @@ packages() {  # packages NAME==VERSION ...: what the site is made of
   "$FOLDER/venv/bin/python" -m pip install -qq --disable-pip-version-check "$@"
 }
 
-oscar_site() {  # a shop with tables and nothing in them
+plain_site() {  # a site with tables and nothing in them
   cat >"$FOLDER/settings.py" <<'PYTHON'
-from oscar.defaults import *
-
 SECRET_KEY = "only for this script"
 SITE_ID = 1
 USE_TZ = True
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-HAYSTACK_CONNECTIONS = {
-    "default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}
-}
-HAYSTACK_SIGNAL_PROCESSOR = "haystack.signals.BaseSignalProcessor"
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
-    "django.contrib.sites",
     "django.contrib.messages",
+]
+
+
+class WithoutMigrations:
+    def __contains__(self, name):
+        return True
+
+    def __getitem__(self, name):
+        return None
+
+
+MIGRATION_MODULES = WithoutMigrations()
+PYTHON
+}
+
+oscar_site() {  # a shop
+  plain_site
+  cat >>"$FOLDER/settings.py" <<'PYTHON'
+from oscar.defaults import *
+
+HAYSTACK_CONNECTIONS = {
+    "default": {"ENGINE": "haystack.backends.simple_backend.SimpleEngine"}
+}
+HAYSTACK_SIGNAL_PROCESSOR = "haystack.signals.BaseSignalProcessor"
+INSTALLED_APPS += [
+    "django.contrib.sites",
     "django.contrib.flatpages",
     "oscar.config.Shop",
     *(
@@ -64,17 +83,47 @@ INSTALLED_APPS = [
     "sorl.thumbnail",
     "django_tables2",
 ]
+PYTHON
+}
 
+wagtail_pages() {  # wagtail_pages <MODELS: pages for the site, and their first one
+  mkdir "$FOLDER/academy"
+  touch "$FOLDER/academy/__init__.py"
+  cat >"$FOLDER/academy/models.py"
+  cat >>"$FOLDER/settings.py" <<'PYTHON'
+WAGTAILADMIN_BASE_URL = "https://academy.example"
+WAGTAILSEARCH_BACKENDS = {
+    "default": {"BACKEND": "modelsearch.backends.database.fallback"}
+}
+LANGUAGE_CODE = "en"
+ROOT_URLCONF = "academy_urls"
+ALLOWED_HOSTS = ["testserver"]
+STATIC_URL = "static/"
+INSTALLED_APPS += [
+    "django.contrib.staticfiles",
+    "academy",
+    *(
+        f"wagtail.{name}"
+        for name in "sites users snippets documents images search admin".split()
+    ),
+    "wagtail",
+    "modelcluster",
+    "taggit",
+]
+PYTHON
+  cat >"$FOLDER/academy_urls.py" <<'PYTHON'
+from django.urls import include, path
 
-class WithoutMigrations:
-    def __contains__(self, name):
-        return True
+urlpatterns = [path("", include("wagtail.urls"))]
+PYTHON
+  cat >"$FOLDER/academy/first_page.py" <<'PYTHON'
+from wagtail.models import Locale, Page, Site
 
-    def __getitem__(self, name):
-        return None
-
-
-MIGRATION_MODULES = WithoutMigrations()
+Locale.objects.create(language_code="en")
+home = Page.add_root(title="Root", slug="root").add_child(
+    instance=Page(title="Academy", slug="academy")
+)
+Site.objects.create(hostname="testserver", root_page=home, is_default_site=True)
 PYTHON
 }
 
