@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import ISO_8601, serializers, status
@@ -88,6 +90,7 @@ class NewestFirst(CursorPagination):
         return described
 
 
+@method_decorator(never_cache, name="dispatch")
 class ApiView(APIView):
     """A view that answers in JSON to tokens, and describes itself in the schema."""
 

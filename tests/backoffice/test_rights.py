@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
 from oscar_training_credits.backoffice import urls
 from oscar_training_credits.backoffice.base import ApiView
 from oscar_training_credits.credits import api_tokens
+from oscar_training_credits.credits.codes import issuing
 from oscar_training_credits.credits.models import CreditCode, Scope
 from oscar_training_credits.test.factories import make_code, make_learner
 
@@ -152,6 +154,31 @@ def test_a_session_of_staff_is_no_token():
     client = client_in("superuser", ())
 
     assert client.get(f"{ROOT}/codes/").status_code == 401
+
+
+@pytest.fixture
+def site_cache(settings):
+    """A site that keeps all pages for a while."""
+    here = "django.middleware.cache"
+    settings.MIDDLEWARE = [
+        f"{here}.UpdateCacheMiddleware",
+        *settings.MIDDLEWARE,
+        f"{here}.FetchFromCacheMiddleware",
+    ]
+    yield
+    cache.clear()
+
+
+def test_no_cache_of_the_site_answers_in_place_of_the_api(site_cache):
+    caller, code = caller_with(), make_code(10)
+    path = f"/codes/{code.pk}/"
+    first = caller.get(path)
+    issuing.add_grant(code, 5)
+
+    assert "no-store" in first["Cache-Control"]
+    assert caller.get(path).json()["balance"] == 15
+    api_tokens.revoke_token(caller.issued.token)
+    assert caller.get(path).status_code == 401
 
 
 def test_a_token_is_kept_as_a_digest_alone():
