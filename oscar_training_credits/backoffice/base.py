@@ -14,13 +14,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import ISO_8601, serializers, status
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ..converters import number_in
 from ..credits import api_calls
 from ..credits.api_calls import Call
 from ..credits.isolation import own_transaction
@@ -62,6 +63,13 @@ class Text(serializers.CharField):
         return super().run_validation(data)
 
 
+class NameField(serializers.SlugRelatedField):
+    """A row by a text of its own, as databases can hold it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(Text().run_validation(data))
+
+
 class RowSerializer(serializers.ModelSerializer):
     """Fields of a model's row."""
 
@@ -83,6 +91,12 @@ class NewestFirst(CursorPagination):
     page_size = 100
     max_page_size = 500
     page_size_query_param = "page_size"
+
+    def decode_cursor(self, request: Any) -> Any:
+        cursor = super().decode_cursor(request)
+        if cursor and cursor.position and number_in(cursor.position) is None:
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
 
     def get_paginated_response_schema(self, schema: Any) -> dict[str, Any]:
         described: dict[str, Any] = super().get_paginated_response_schema(schema)

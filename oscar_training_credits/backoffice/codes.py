@@ -35,7 +35,7 @@ from ..exceptions import CreditCodeRefused
 from ..shop.communication import invitations
 from ..shop.dashboard.codes.forms import CodeSearchForm
 from ..shop.requesters import requester_of
-from .base import ApiView, Moment, RowSerializer, Text
+from .base import ApiView, Moment, NameField, RowSerializer, Text
 from .people import LearnerField
 from .schema import describe
 from .tokens import require
@@ -47,7 +47,7 @@ MOST_NAMED = 1_000
 CreditsField = partial(serializers.IntegerField, min_value=1, max_value=MOST_GRANTED)
 
 
-class ContentField(serializers.SlugRelatedField):
+class ContentField(NameField):
     """An Oscar range, by its slug."""
 
     def __init__(self, **options: Any) -> None:
@@ -131,7 +131,7 @@ class ChangedCodeSerializer(RowSerializer):
     learners = serializers.ListField(
         child=LearnerField(), required=False, max_length=MOST_NAMED
     )
-    groups: Any = serializers.SlugRelatedField(
+    groups: Any = NameField(
         "name", many=True, required=False, queryset=Group.objects.all()
     )
     managers = serializers.ListField(

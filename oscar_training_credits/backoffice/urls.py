@@ -36,10 +36,12 @@ urlpatterns = [
     path("codes/<training_row:pk>/state/", CodeStateView.as_view(), name="state"),
     path("codes/<training_row:pk>/extend/", ExtendCodeView.as_view(), name="extend"),
     path("entries/", EntriesView.as_view(), name="entries"),
-    path("orders/<str:number>/", OrderCreditsView.as_view(), name="order"),
-    path("orders/<str:number>/refunds/", RefundView.as_view(), name="refunds"),
+    path("orders/<training_order:number>/", OrderCreditsView.as_view(), name="order"),
     path(
-        "orders/<str:number>/refunds/preview/",
+        "orders/<training_order:number>/refunds/", RefundView.as_view(), name="refunds"
+    ),
+    path(
+        "orders/<training_order:number>/refunds/preview/",
         RefundPreviewView.as_view(),
         name="refund-preview",
     ),

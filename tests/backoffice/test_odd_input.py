@@ -29,6 +29,8 @@ BODIES = {
     "after year 9999": b'{"label": "A", "credits": 1,'
     b' "expires_at": "9999-12-31T23:59:59-14:00"}',
     "learners by name": b'{"label": "A", "credits": 1, "learners": {"a": 1}}',
+    "NUL in a range": b'{"label": "A", "credits": 1, "content": "a\\u0000"}',
+    "NUL in a group": b'{"label": "A", "credits": 1, "groups": ["\\u0000"]}',
     "no amount": b'{"label": "A", "credits": 1, "paid": {"amount": "NaN"}}',
 }
 
@@ -71,7 +73,11 @@ def test_an_odd_key_is_refused(crm, key):
 
 @pytest.mark.parametrize("path", ["/codes/", "/entries/", "/access/", "/requests/"])
 @pytest.mark.parametrize(
-    "query", ["cursor=abc", "cursor=cD0x", "cursor=%ff", "page_size=x", "q=%00"]
+    "query",
+    [
+        *("cursor=abc", "cursor=cD0x", "cursor=%ff", "cursor=cD1hYmM%3D"),
+        *("cursor=cD0lMDA%3D", "page_size=x", "q=%00"),
+    ],
 )
 def test_an_odd_query_breaks_nothing(crm, path, query):
     make_code()
@@ -80,3 +86,11 @@ def test_an_odd_query_breaks_nothing(crm, path, query):
 
     assert answer.status_code in (200, 400, 404)
     assert "json" in answer["Content-Type"]
+
+
+@pytest.mark.parametrize("number", ["%00", "1%00", "%ED%A0%80", "a" * 5_000])
+def test_no_order_has_an_odd_number(crm, number):
+    answer = crm.client.get(f"{ROOT}/orders/{number}/")
+
+    assert answer.status_code == 404
+    assert answer["Content-Type"] == "application/problem+json"

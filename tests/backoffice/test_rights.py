@@ -31,7 +31,7 @@ def operations() -> list[tuple[str, str, str, Any]]:
         if not issubclass(view, ApiView):
             continue
         path = "/" + str(pattern.pattern).replace("<training_row:pk>", "1")
-        path = path.replace("<str:number>", "100001")
+        path = path.replace("<training_order:number>", "100001")
         for method, (scope, right) in view.needs.items():
             if hasattr(view, method.lower()):
                 found.append((path, method, scope, right))
