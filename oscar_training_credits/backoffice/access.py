@@ -18,7 +18,7 @@ from ..credits.api_calls import Call
 from ..credits.models import Access, Scope, TrainingProduct
 from ..shop.dashboard.access.views import own_access
 from ..shop.dashboard.partners import own_trainings
-from .base import ApiView, Moment, RowNumber, RowSerializer, Text
+from .base import ApiView, Moment, RowNumber, RowSerializer, Sent, Text
 from .people import LearnerField, PersonField
 from .schema import describe
 
@@ -45,7 +45,7 @@ class AccessSerializer(RowSerializer):
         return bought.order.number if bought else None
 
 
-class AccessFilters(serializers.Serializer):
+class AccessFilters(Sent):
     """Which access is listed."""
 
     learner = LearnerField(required=False, help_text="An e-mail address.")
@@ -77,7 +77,7 @@ class TrainingField(serializers.PrimaryKeyRelatedField):
         return own_trainings(self.context["view"].request.user)
 
 
-class NewAccessSerializer(serializers.Serializer):
+class NewAccessSerializer(Sent):
     """Access that is to be given without an order."""
 
     learner = LearnerField()
@@ -90,14 +90,14 @@ class NewAccessSerializer(serializers.Serializer):
     reason = ReasonField()
 
 
-class ExtensionSerializer(serializers.Serializer):
+class ExtensionSerializer(Sent):
     """A later end; null for none at all."""
 
     until = Moment(allow_null=True)
     reason = ReasonField()
 
 
-class EndSerializer(serializers.Serializer):
+class EndSerializer(Sent):
     """Why access ends now."""
 
     reason = ReasonField()

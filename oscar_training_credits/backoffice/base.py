@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timezone
 from functools import partial
 from typing import Any, ClassVar
 
 from django.db import models
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.openapi import AutoSchema
@@ -31,6 +32,8 @@ from .tokens import TokenAuthentication, TokenPermission
 
 KEY_HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
+PAGING = ("cursor", "page_size")
+"""What the query of a list has besides its filters."""
 
 
 RowNumber = partial(serializers.IntegerField, min_value=1, max_value=10**18)
@@ -79,6 +82,20 @@ class RowSerializer(serializers.ModelSerializer):
         models.DateTimeField: Moment,
         models.TextField: Text,
     }
+
+
+class Sent(serializers.Serializer):
+    """What a caller sends, of which nothing is overlooked.
+
+    A refund whose `lines` are misspelt would give all of the order back.
+    """
+
+    def to_internal_value(self, data: Any) -> Any:
+        names = data if isinstance(data, Mapping) else ()
+        if unknown := [name for name in names if name not in self.fields]:
+            text = _("There is no such field.")
+            raise serializers.ValidationError(dict.fromkeys(unknown, text))
+        return super().to_internal_value(data)
 
 
 class NewestFirst(CursorPagination):
@@ -145,7 +162,9 @@ class ApiView(APIView):
     def asked(self, serializer_class: Any) -> Any:
         """Return the filters that the query asks for, checked."""
         # Not as a form, which leaves out what is empty.
-        filters = serializer_class(data=self.request.query_params.dict())
+        query = self.request.query_params.dict()
+        named = {name: query[name] for name in query if name not in PAGING}
+        filters = serializer_class(data=named)
         filters.is_valid(raise_exception=True)
         return filters
 

@@ -35,7 +35,7 @@ from ..exceptions import CreditCodeRefused
 from ..shop.communication import invitations
 from ..shop.dashboard.codes.forms import CodeSearchForm
 from ..shop.requesters import requester_of
-from .base import ApiView, Moment, NameField, RowSerializer, Text
+from .base import ApiView, Moment, NameField, RowSerializer, Sent, Text
 from .people import LearnerField
 from .schema import describe
 from .tokens import require
@@ -123,7 +123,7 @@ class CodeDetailSerializer(CodeSerializer):
         return sorted(manager.email for manager in code.managers.all())
 
 
-class ChangedCodeSerializer(RowSerializer):
+class ChangedCodeSerializer(Sent, RowSerializer):
     """What staff set on a code."""
 
     content = ContentField(required=False, allow_null=True)
@@ -174,7 +174,7 @@ OWN_COLUMNS = frozenset(ChangedCodeSerializer.Meta.fields) - {
 """What is a column of the code, as it was sent."""
 
 
-class PaidSerializer(serializers.Serializer):
+class PaidSerializer(Sent):
     """The money that the customer pays for all of the credits, without tax."""
 
     amount = serializers.DecimalField(12, 2, min_value=Decimal(0))
@@ -185,7 +185,7 @@ class PaidSerializer(serializers.Serializer):
         return Paid(attrs["amount"], currency)
 
 
-class PutCreditsSerializer(serializers.Serializer):
+class PutCreditsSerializer(Sent):
     """Credits that are put on a code, new or not."""
 
     credits = CreditsField()
@@ -264,7 +264,7 @@ class ShownTextSerializer(serializers.Serializer):
     )
 
 
-class ReasonSerializer(serializers.Serializer):
+class ReasonSerializer(Sent):
     """Why something is changed, for the record."""
 
     reason = serializers.ChoiceField(CodeChange.Reason.choices, required=False)
@@ -311,7 +311,7 @@ class NewEndSerializer(ReasonSerializer):
     )
 
 
-class TypedTextSerializer(serializers.Serializer):
+class TypedTextSerializer(Sent):
     """The text of a code, as somebody has typed it."""
 
     text = Text(max_length=code_text.LONGEST_TEXT)
@@ -331,7 +331,7 @@ class CheckedCodeSerializer(serializers.Serializer):
     ending = serializers.IntegerField(help_text="How many of them expire then.")
 
 
-class CodeFilters(serializers.Serializer):
+class CodeFilters(Sent):
     """Which codes are listed."""
 
     q = Text(

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from ..credits.models import LedgerEntry, Redemption, Refund, Scope
-from .base import ApiView, Moment, NewestFirst, RowNumber, RowSerializer, Text
+from .base import ApiView, Moment, NewestFirst, RowNumber, RowSerializer, Sent, Text
 from .people import PersonField, person
 from .schema import describe
 
@@ -60,7 +60,7 @@ def redemption_of(entry: LedgerEntry) -> Redemption | None:
     return entry.refund.redemption if entry.refund else entry.redemption
 
 
-class EntryFilters(serializers.Serializer):
+class EntryFilters(Sent):
     """Which entries are listed, and in which order."""
 
     code = RowNumber(required=False)

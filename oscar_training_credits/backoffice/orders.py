@@ -21,7 +21,7 @@ from ..shop.dashboard.partners import may_change_orders
 from ..shop.order import refunds
 from ..shop.order.refund_preview import RefundPreview, preview_refund
 from ..shop.order.settlements import OrderCredits, credits_of
-from .base import ApiView, Moment, RowNumber
+from .base import ApiView, Moment, RowNumber, Sent
 from .schema import describe
 
 MOST_LINES = 1_000
@@ -62,14 +62,14 @@ class OrderCreditsSerializer(serializers.Serializer):
     codes = CodeCreditsSerializer(many=True)
 
 
-class LineQuantitySerializer(serializers.Serializer):
+class LineQuantitySerializer(Sent):
     """So many units of a line of the order."""
 
     line = RowNumber()
     quantity = serializers.IntegerField(min_value=1, max_value=10**6)
 
 
-class NewRefundSerializer(serializers.Serializer):
+class NewRefundSerializer(Sent):
     """What is to be given back. Without lines it is all that is left of the order."""
 
     lines = LineQuantitySerializer(many=True, required=False, max_length=MOST_LINES)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from django.core.exceptions import (
     NON_FIELD_ERRORS,
@@ -208,7 +209,7 @@ def _errors_in(detail: Any, pointer: str = "#") -> Iterator[dict[str, str]]:
     """Return all texts in nested errors, each with a JSON pointer to its place."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            own = pointer if name in WHOLE else f"{pointer}/{name}"
+            own = pointer if name in WHOLE else f"{pointer}/{_escaped(name)}"
             yield from _errors_in(inner, own)
     elif isinstance(detail, Iterable) and not isinstance(detail, str):
         for number, inner in enumerate(detail):
@@ -217,3 +218,9 @@ def _errors_in(detail: Any, pointer: str = "#") -> Iterator[dict[str, str]]:
             yield from _errors_in(inner, own)
     else:
         yield {"pointer": pointer, "detail": str(detail)}
+
+
+def _escaped(name: Any) -> str:
+    """Return a name as a JSON pointer has it that stands in an address (RFC 6901)."""
+    text = str(name).replace("~", "~0").replace("/", "~1")
+    return quote(text, safe="~", errors="replace")

@@ -20,7 +20,7 @@ from ..credits.models.requests import LONGEST_NOTE
 from ..shop.communication import requests
 from ..shop.dashboard.requests.views import APPROVE, DECLINE
 from .access import TrainingField
-from .base import ApiView, RowNumber, RowSerializer, Text
+from .base import ApiView, RowNumber, RowSerializer, Sent, Text
 from .people import LearnerField, PersonField
 from .schema import describe
 
@@ -55,7 +55,7 @@ class RequestSerializer(RowSerializer):
         read_only_fields = fields
 
 
-class RequestFilters(serializers.Serializer):
+class RequestFilters(Sent):
     """Which requests are listed."""
 
     state = serializers.ChoiceField(CreditRequest.State.choices, required=False)
@@ -70,7 +70,7 @@ class RequestFilters(serializers.Serializer):
         return rows.filter(**exact)
 
 
-class AskedForSerializer(serializers.Serializer):
+class AskedForSerializer(Sent):
     training = TrainingField()
     quantity = serializers.IntegerField(min_value=1, max_value=10_000, default=1)
 
@@ -83,7 +83,7 @@ class CodeField(serializers.PrimaryKeyRelatedField):
         return CreditCode.objects.all()
 
 
-class AskSerializer(serializers.Serializer):
+class AskSerializer(Sent):
     """What is asked for in the name of a learner."""
 
     learner = LearnerField()
@@ -100,13 +100,13 @@ class AskSerializer(serializers.Serializer):
         return wanted
 
 
-class ApprovalSerializer(serializers.Serializer):
+class ApprovalSerializer(Sent):
     """The code that the credits come from."""
 
     code = CodeField()
 
 
-class DeclineSerializer(serializers.Serializer):
+class DeclineSerializer(Sent):
     reason = Text(max_length=LONGEST_NOTE, help_text="The learner reads it.")
 
 

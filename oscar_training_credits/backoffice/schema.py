@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django.urls import reverse
 from django.utils import translation
+from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2
@@ -21,6 +22,7 @@ from rest_framework.response import Response
 
 from .. import __version__
 from ..mixins import Extension
+from .base import Sent
 from .problem_page import OpenView
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,6 +83,19 @@ class ProblemSerializer(serializers.Serializer):
     detail = serializers.CharField(required=False)
     errors = PointedErrorSerializer(many=True, required=False)
     refusals = RefusedLineSerializer(many=True, required=False)
+
+
+class SentExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """How the schema says that nothing else may be sent."""
+
+    target_class = Sent
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        described: dict[str, Any] = auto_schema._map_serializer(
+            self.target, direction, bypass_extensions=True
+        )
+        return {**described, "additionalProperties": False}
 
 
 class SharedMixin(Extension):

@@ -5,9 +5,14 @@ from __future__ import annotations
 import pytest
 
 from oscar_training_credits.credits.models import CreditCode
-from oscar_training_credits.test.factories import make_code
+from oscar_training_credits.test.factories import (
+    make_code,
+    make_learner,
+    make_product,
+)
 
 from ..support.api_caller import ROOT, Caller, caller_with
+from ..support.orders import place_order
 
 pytestmark = [pytest.mark.django_db, pytest.mark.any_database]
 
@@ -94,3 +99,50 @@ def test_no_order_has_an_odd_number(crm, number):
 
     assert answer.status_code == 404
     assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("/codes/", {"label": "A", "credits": 1, "expires": None}, "#/expires"),
+        ("/codes/", {"label": "A", "credits": 1, "a/b~ü": 1}, "#/a~1b~0%C3%BC"),
+        ("/codes/", {"label": "A", "credits": 1, "\ud800": 1}, "#/%3F"),
+        (
+            "/codes/",
+            {"label": "A", "credits": 1, "paid": {"amount": "1", "tax": "1"}},
+            "#/paid/tax",
+        ),
+        ("/codes/{code}/grants/", {"credits": 1, "expires": None}, "#/expires"),
+        ("/orders/{order}/refunds/", {"line": []}, "#/line"),
+        ("/orders/{order}/refunds/preview/", {"line": []}, "#/line"),
+    ],
+)
+def test_a_field_that_is_not_known_is_refused(crm, path, body, pointer):
+    code, order = make_code(), place_order(make_learner(), (make_product(), 1))
+
+    answer = crm.send(path.format(code=code.pk, order=order.number), **body)
+
+    assert answer.status_code == 400
+    assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
+    assert CreditCode.objects.get().balance() == 100
+
+
+def test_a_change_of_what_cannot_be_changed_is_refused(crm):
+    code = make_code(label="ACME")
+
+    answer = crm.send(f"/codes/{code.pk}/", method="patch", label="B", credits=5)
+
+    assert answer.status_code == 400
+    code.refresh_from_db()
+    assert code.label == "ACME"
+
+
+@pytest.mark.parametrize("path", ["/codes/", "/entries/", "/access/", "/requests/"])
+def test_a_filter_that_is_not_known_is_refused(crm, path):
+    make_code()
+
+    answer = crm.get(path, code_id=1)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == "#/code_id"
+    assert crm.get(path, page_size=5).status_code == 200
