@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
@@ -127,17 +126,13 @@ class AccessListView(ApiView):
         responses={201: AccessSerializer},
     )
     def post(self, request: Any) -> Response:
-        asked = self.read(NewAccessSerializer)
-        give = partial(granting.give_access, asked.pop("learner"))
+        return self.once(self.give, answered=status.HTTP_201_CREATED)
 
-        def give_once(call: Call) -> Any:
-            key = call.idempotency_key
-            given = give(
-                asked.pop("training"), by=request.user, idempotency_key=key, **asked
-            )
-            return AccessSerializer(given).data
-
-        return self.once(give_once, answered=status.HTTP_201_CREATED)
+    def give(self, call: Call) -> Any:
+        asked, key = self.read(NewAccessSerializer), call.idempotency_key
+        by = self.request.user
+        given = granting.give_access(**asked, by=by, idempotency_key=key)
+        return AccessSerializer(given).data
 
 
 class OneAccessView(ApiView):
@@ -152,6 +147,17 @@ class OneAccessView(ApiView):
     def access(self) -> Access:
         rows = own_access(self.request.user)
         return get_object_or_404(rows, pk=self.kwargs["pk"])
+
+    def changed(self, act: Any, serializer_class: Any) -> Response:
+        """Change the access once as was asked, and return it."""
+
+        def change(call: Call) -> Any:
+            asked = self.read(serializer_class)
+            return AccessSerializer(
+                act(self.access, by=self.request.user, **asked)
+            ).data
+
+        return self.once(change)
 
 
 class AccessView(OneAccessView):
@@ -173,13 +179,7 @@ class ExtendAccessView(OneAccessView):
         responses={200: AccessSerializer},
     )
     def post(self, request: Any, pk: int) -> Response:
-        asked, access = self.read(ExtensionSerializer), self.access
-
-        def extend(call: Call) -> Any:
-            extended = granting.extend_access(access, by=request.user, **asked)
-            return AccessSerializer(extended).data
-
-        return self.once(extend)
+        return self.changed(granting.extend_access, ExtensionSerializer)
 
 
 class EndAccessView(OneAccessView):
@@ -191,10 +191,4 @@ class EndAccessView(OneAccessView):
         responses={200: AccessSerializer},
     )
     def post(self, request: Any, pk: int) -> Response:
-        asked, access = self.read(EndSerializer), self.access
-
-        def end(call: Call) -> Any:
-            ended = granting.end_access(access, by=request.user, **asked)
-            return AccessSerializer(ended).data
-
-        return self.once(end)
+        return self.changed(granting.end_access, EndSerializer)

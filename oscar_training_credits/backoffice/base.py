@@ -188,8 +188,9 @@ class ApiView(APIView):
     ) -> Response:
         """Do what changes something, once for the idempotency key of the request.
 
-        `act` returns what is answered and kept; `complete` adds to it what must not be
-        kept. What fails is not kept, and can be tried again with the same key.
+        `act` reads what was sent, and returns what is answered and kept; `complete`
+        adds to it what must not be kept. What fails is not kept, and can be tried again
+        with the same key. The same again is not read: a name in it may be gone by now.
         """
         key = self._key()
         with own_transaction():

@@ -371,6 +371,7 @@ class NewTextMixin:
     own that can't do that makes a text which only the first answer has.
     """
 
+    request: Any
     made: str | None = None
 
     @sensitive_variables()
@@ -379,10 +380,11 @@ class NewTextMixin:
         return self.made
 
     @sensitive_variables()
-    def with_text(self, chosen: str | None, body: dict[str, Any], call: Call) -> Any:
+    def with_text(self, body: dict[str, Any], call: Call) -> Any:
         """Return what is answered with the text of the code, while it has that text."""
         code = CreditCode.objects.filter(pk=body["code"]["id"]).first()
-        texts = [self.made] if self.made else [chosen] if chosen else _derived(call)
+        chosen = self.made or self.request.data.get("text")
+        texts = [str(chosen).strip()] if chosen else _derived(call)
         known = (
             text
             for text in texts
@@ -427,26 +429,26 @@ class CodesView(NewTextMixin, ApiView):
     )
     @sensitive_variables()
     def post(self, request: Any) -> Response:
-        asked = self.read(NewCodeSerializer)
-        text = asked.pop("text", None)
         return self.once(
-            partial(self.issue, asked, text),
-            answered=status.HTTP_201_CREATED,
-            complete=partial(self.with_text, text),
+            self.issue, answered=status.HTTP_201_CREATED, complete=self.with_text
         )
 
     @sensitive_variables()
-    def issue(self, asked: dict[str, Any], text: str | None, call: Call) -> Any:
-        managers = asked.pop("managers", ())
-        by = self.request.user
+    def issue(self, call: Call) -> Any:
+        asked = self.read(NewCodeSerializer)
+        text = self.new_text(asked.pop("text", None), call)
+        managers, by = asked.pop("managers", ()), self.request.user
+        key = call.idempotency_key
+        # The service knows a key for longer than the answer is kept.
+        is_new = not issuing.issued_before(key, text=text, credits=asked["credits"])
         issued = issuing.issue_code(
-            text=self.new_text(text, call),
+            text=text,
             grant_expires_at=asked.pop("credits_expire_at", None),
             by=by,
-            idempotency_key=call.idempotency_key,
+            idempotency_key=key,
             **asked,
         )
-        if managers:
+        if is_new and managers:
             invitations.set_managers(issued.code, managers, by=by)
         return {"code": CodeDetailSerializer(issued.code).data}
 
@@ -466,11 +468,13 @@ class OneCodeView(ApiView):
         code = CreditCode.objects.select_related("content").get(pk=self.code.pk)
         return CodeDetailSerializer(code).data
 
-    def changed(self, act: Any) -> Response:
-        """Change the code once, and return it."""
+    def changed(self, act: Any, serializer_class: Any) -> Response:
+        """Change the code once as was asked, and return it."""
 
         def change(call: Call) -> Any:
-            act(by=self.request.user, idempotency_key=call.idempotency_key)
+            asked = self.read(serializer_class)
+            key = call.idempotency_key
+            act(self.code, by=self.request.user, idempotency_key=key, **asked)
             return self.as_it_is()
 
         return self.once(change)
@@ -518,21 +522,19 @@ class RotateCodeView(NewTextMixin, OneCodeView):
     )
     @sensitive_variables()
     def post(self, request: Any, pk: int) -> Response:
+        return self.once(self.rotate, complete=self.with_text)
+
+    @sensitive_variables()
+    def rotate(self, call: Call) -> Any:
         asked = self.read(RotationSerializer)
-        text = asked.pop("text", None)
-        code = self.code
-
-        def rotate(call: Call) -> Any:
-            issuing.rotate_code(
-                code,
-                text=self.new_text(text, call),
-                by=request.user,
-                idempotency_key=call.idempotency_key,
-                **asked,
-            )
-            return {"code": self.as_it_is()}
-
-        return self.once(rotate, complete=partial(self.with_text, text))
+        issuing.rotate_code(
+            self.code,
+            text=self.new_text(asked.pop("text", None), call),
+            by=self.request.user,
+            idempotency_key=call.idempotency_key,
+            **asked,
+        )
+        return {"code": self.as_it_is()}
 
 
 class GrantsView(OneCodeView):
@@ -554,16 +556,13 @@ class GrantsView(OneCodeView):
         responses={201: GrantSerializer},
     )
     def post(self, request: Any, pk: int) -> Response:
-        asked, code = self.read(NewGrantSerializer), self.code
+        return self.once(self.add, answered=status.HTTP_201_CREATED)
 
-        def add(call: Call) -> Any:
-            key = call.idempotency_key
-            grant = issuing.add_grant(
-                code, by=request.user, idempotency_key=key, **asked
-            )
-            return GrantSerializer(grant).data
-
-        return self.once(add, answered=status.HTTP_201_CREATED)
+    def add(self, call: Call) -> Any:
+        asked, key = self.read(NewGrantSerializer), call.idempotency_key
+        by = self.request.user
+        grant = issuing.add_grant(self.code, by=by, idempotency_key=key, **asked)
+        return GrantSerializer(grant).data
 
 
 class AdjustCodeView(OneCodeView):
@@ -577,8 +576,7 @@ class AdjustCodeView(OneCodeView):
         responses={200: CodeDetailSerializer},
     )
     def post(self, request: Any, pk: int) -> Response:
-        asked, code = self.read(AdjustmentSerializer), self.code
-        return self.changed(partial(adjusting.adjust_credits, code, **asked))
+        return self.changed(adjusting.adjust_credits, AdjustmentSerializer)
 
 
 class CodeStateView(OneCodeView):
@@ -592,12 +590,14 @@ class CodeStateView(OneCodeView):
         responses={200: CodeDetailSerializer},
     )
     def post(self, request: Any, pk: int) -> Response:
-        asked, code = self.read(NewStateSerializer), self.code
-        state = asked.pop("state")
+        return self.changed(self.set_state, NewStateSerializer)
+
+    def set_state(self, code: CreditCode, *, state: str, **record: Any) -> None:
         if state == CreditCode.State.CLOSED:
-            require(request, Scope.CODES_WRITE, "adjust_creditcode")
-            return self.changed(partial(adjusting.close_code, code, **asked))
-        return self.changed(partial(issuing.set_state, code, state, **asked))
+            require(self.request, Scope.CODES_WRITE, "adjust_creditcode")
+            adjusting.close_code(code, **record)
+        else:
+            issuing.set_state(code, state, **record)
 
 
 class ExtendCodeView(OneCodeView):
@@ -611,8 +611,7 @@ class ExtendCodeView(OneCodeView):
         responses={200: CodeDetailSerializer},
     )
     def post(self, request: Any, pk: int) -> Response:
-        asked, code = self.read(NewEndSerializer), self.code
-        return self.changed(partial(extending.extend_code, code, **asked))
+        return self.changed(extending.extend_code, NewEndSerializer)
 
 
 class CheckCodeView(ApiView):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, ClassVar
 
 from django.http import Http404
@@ -212,14 +211,14 @@ class RefundView(OneOrderView):
         responses={200: RefundSerializer},
     )
     def post(self, request: Any, number: str) -> Response:
-        asked = self.read(NewRefundSerializer)
-        return self.once(partial(self.give_back, asked, self.order))
+        return self.once(self.give_back)
 
-    def give_back(self, asked: dict[str, Any], order: Any, call: Call) -> Any:
+    def give_back(self, call: Call) -> Any:
+        asked = self.read(NewRefundSerializer)
         by, key = self.request.user, call.idempotency_key
         if "lines" in asked:
             chosen = self.chosen(asked)
             outcome = refunds.refund_lines(chosen, idempotency_key=key, by=by)
         else:
-            outcome = refunds.refund_order(order, idempotency_key=key, by=by)
+            outcome = refunds.refund_order(self.order, idempotency_key=key, by=by)
         return RefundSerializer(outcome).data

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -103,7 +102,7 @@ class AskSerializer(Sent):
 class ApprovalSerializer(Sent):
     """The code that the credits come from."""
 
-    code = CodeField()
+    code = CodeField(source="parent")
 
 
 class DeclineSerializer(Sent):
@@ -143,18 +142,13 @@ class RequestsView(ApiView):
         responses={201: RequestSerializer},
     )
     def post(self, request: Any) -> Response:
+        return self.once(self.ask, answered=status.HTTP_201_CREATED)
+
+    def ask(self, call: Call) -> Any:
         asked = self.read(AskSerializer)
-
-        def ask(call: Call) -> Any:
-            made, _is_new = requests.ask(
-                asked["learner"],
-                asked["content"],
-                code=asked.get("code"),
-                note=asked["note"],
-            )
-            return shown(made)
-
-        return self.once(ask, answered=status.HTTP_201_CREATED)
+        learner, content = asked.pop("learner"), asked.pop("content")
+        made, _is_new = requests.ask(learner, content, **asked)
+        return shown(made)
 
 
 class OneRequestView(ApiView):
@@ -166,9 +160,14 @@ class OneRequestView(ApiView):
     def asked_for(self) -> CreditRequest:
         return get_object_or_404(all_requests(), pk=self.kwargs["pk"])
 
-    def answer(self, act: Any) -> Response:
-        """Answer it once, and return it."""
-        return self.once(lambda call: shown(act(by=self.request.user)))
+    def answer(self, act: Any, serializer_class: Any) -> Response:
+        """Answer it once as was asked, and return it."""
+
+        def answer(call: Call) -> Any:
+            asked = self.read(serializer_class)
+            return shown(act(self.asked_for, by=self.request.user, **asked))
+
+        return self.once(answer)
 
 
 class RequestView(OneRequestView):
@@ -190,8 +189,7 @@ class ApproveView(OneRequestView):
         responses={200: RequestSerializer},
     )
     def post(self, request: Any, pk: int) -> Response:
-        code = self.read(ApprovalSerializer)["code"]
-        return self.answer(partial(requests.approve, self.asked_for, parent=code))
+        return self.answer(requests.approve, ApprovalSerializer)
 
 
 class DeclineView(OneRequestView):
@@ -205,5 +203,4 @@ class DeclineView(OneRequestView):
         responses={200: RequestSerializer},
     )
     def post(self, request: Any, pk: int) -> Response:
-        reason = self.read(DeclineSerializer)["reason"]
-        return self.answer(partial(requests.decline, self.asked_for, reason=reason))
+        return self.answer(requests.decline, DeclineSerializer)

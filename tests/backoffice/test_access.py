@@ -49,6 +49,22 @@ def test_access_is_given_extended_and_ended(crm):
     assert list(audit()) == []
 
 
+def test_the_same_call_again_is_answered_though_the_learner_has_another_address(crm):
+    learner = make_learner(email="lea@acme.example")
+    body = {
+        "learner": "lea@acme.example",
+        "training": make_training().pk,
+        "reason": "Gift",
+    }
+    first = crm.send("/access/", key="one", **body)
+    learner.email = "lea@globex.example"
+    learner.save()
+
+    again = crm.send("/access/", key="one", **body)
+
+    assert (again.status_code, again.json()) == (201, first.json())
+
+
 def test_access_that_adds_nothing_is_refused(crm):
     make_learner(email="lea@acme.example")
     body = {

@@ -163,6 +163,40 @@ def test_an_answer_is_forgotten_after_a_week_and_credits_still_move_once(crm):
     assert code.balance() == 16
 
 
+def test_the_same_call_again_is_answered_though_what_it_names_has_gone(crm):
+    lea = make_learner(email="lea@acme.example")
+    content = get_model("offer", "Range").objects.create(name="Python", slug="python")
+    body = {
+        "label": "ACME",
+        "credits": 5,
+        "content": "python",
+        "learners": ["lea@acme.example"],
+        "text": " acme-team-2026 ",
+    }
+    first = crm.send("/codes/", key="one", **body)
+    content.slug, lea.email = "python-3", "lea@globex.example"
+    content.save()
+    lea.save()
+
+    again = crm.send("/codes/", key="one", **body)
+
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert crm.send("/codes/", key="two", **body).status_code == 400
+
+
+def test_managers_stay_as_they_are_when_a_call_comes_again_after_a_week(crm):
+    body = {"label": "ACME", "credits": 5, "text": "ACME-TEAM-2026"}
+    body["managers"] = ["max@acme.example"]
+    first = crm.send("/codes/", key="one", **body).json()
+    path = f"/codes/{first['code']['id']}/"
+    crm.send(path, method="patch", managers=["mia@acme.example"])
+    crm.issued.token.calls.all().delete()
+
+    crm.send("/codes/", key="one", **body)
+
+    assert crm.get(path).json()["managers"] == ["mia@acme.example"]
+
+
 def test_what_failed_can_be_tried_again_with_its_key(crm):
     code = make_code(text="ACME-TEAM-2026")
     taken = crm.send("/codes/", key="one", label="A", credits=5, text="ACME-TEAM-2026")
