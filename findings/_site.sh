@@ -127,6 +127,25 @@ Site.objects.create(hostname="testserver", root_page=home, is_default_site=True)
 PYTHON
 }
 
+wagtail_lms_site() {  # pages, and the addresses of wagtail-lms at lms/
+  plain_site
+  wagtail_pages </dev/null
+  cat >>"$FOLDER/settings.py" <<PYTHON
+INSTALLED_APPS += ["wagtail_lms"]
+ROOT_URLCONF = "lms_urls"
+MEDIA_ROOT = "$FOLDER/media"
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+PYTHON
+  cat >"$FOLDER/lms_urls.py" <<'PYTHON'
+from django.urls import include, path
+
+urlpatterns = [path("lms/", include("wagtail_lms.urls"))]
+PYTHON
+}
+
 seen() {  # seen EXPECTED <SCRIPT: run the script, which prints what was expected
   { printf 'import django\nfrom django.core.management import call_command\n'
     printf 'django.setup()\ncall_command("migrate", run_syncdb=True, verbosity=0)\n'
