@@ -146,10 +146,14 @@ urlpatterns = [path("lms/", include("wagtail_lms.urls"))]
 PYTHON
 }
 
-seen() {  # seen EXPECTED <SCRIPT: run the script, which prints what was expected
+seen() {  # seen EXPECTED <SCRIPT: run the script on the site; it prints what was expected
   { printf 'import django\nfrom django.core.management import call_command\n'
     printf 'django.setup()\ncall_command("migrate", run_syncdb=True, verbosity=0)\n'
-    cat; } >"$FOLDER/script.py"
+    cat; } | seen_without_site "$1"
+}
+
+seen_without_site() {
+  cat >"$FOLDER/script.py"
   local printed
   printed=$(cd "$FOLDER" && DJANGO_SETTINGS_MODULE=settings \
     venv/bin/python -W ignore script.py)
