@@ -17,7 +17,7 @@ from ..credits.api_calls import Call
 from ..credits.models import Access, Scope, TrainingProduct
 from ..shop.dashboard.access.views import own_access
 from ..shop.dashboard.partners import own_trainings
-from .base import ApiView, Moment, RowNumber, RowSerializer, Sent, Text
+from .base import ApiView, Coming, Moment, RowNumber, RowSerializer, Sent, Text
 from .people import LearnerField, PersonField
 from .schema import describe
 
@@ -92,7 +92,7 @@ class NewAccessSerializer(Sent):
 class ExtensionSerializer(Sent):
     """A later end; null for none at all."""
 
-    until = Moment(allow_null=True)
+    until = Coming(allow_null=True)
     reason = ReasonField()
 
 

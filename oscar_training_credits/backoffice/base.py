@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import timezone
+from datetime import datetime
+from datetime import timezone as zones
 from functools import partial
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -54,7 +56,20 @@ class Moment(serializers.DateTimeField):
     """A moment in UTC, as RFC 3339 writes it, whatever format the site has set."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(format=ISO_8601, default_timezone=timezone.utc, **options)
+        super().__init__(format=ISO_8601, default_timezone=zones.utc, **options)
+
+
+def refuse_past(moment: datetime) -> None:
+    """Refuse an end that is over, as a field or its serializer."""
+    if moment <= timezone.now():
+        raise serializers.ValidationError(_("This moment has passed."))
+
+
+class Coming(Moment):
+    """A moment that has not passed yet."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(validators=[refuse_past], **options)
 
 
 class Text(serializers.CharField):

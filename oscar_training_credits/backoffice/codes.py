@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
@@ -12,7 +13,6 @@ from typing import Any, ClassVar
 from django.conf import settings as django_settings
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
@@ -24,10 +24,18 @@ from rest_framework.response import Response
 
 from ..credits import email_domain
 from ..credits.api_calls import Call
-from ..credits.codes import checking, code_text, deriving, finding, issuing
+from ..credits.codes import (
+    checking,
+    code_text,
+    deriving,
+    finding,
+    history,
+    issuing,
+)
 from ..credits.codes.finding import Condition, condition_of
-from ..credits.codes.history import LONGEST_NOTE
+from ..credits.codes.history import LONGEST_NOTE, missing_note
 from ..credits.codes.refusals import BaseReason, Reason, public_text
+from ..credits.isolation import own_transaction
 from ..credits.ledger import adjusting, extending
 from ..credits.models import CodeChange, CreditCode, CreditGrant, Scope
 from ..credits.terms import MOST_GRANTED, Paid
@@ -35,7 +43,16 @@ from ..exceptions import CreditCodeRefused
 from ..shop.communication import invitations
 from ..shop.dashboard.codes.forms import CodeSearchForm
 from ..shop.requesters import requester_of
-from .base import ApiView, Moment, NameField, RowSerializer, Sent, Text
+from .base import (
+    ApiView,
+    Coming,
+    Moment,
+    NameField,
+    RowSerializer,
+    Sent,
+    Text,
+    refuse_past,
+)
 from .people import LearnerField
 from .schema import describe
 from .tokens import require
@@ -150,6 +167,11 @@ class ChangedCodeSerializer(Sent, RowSerializer):
             *("one_order_only", "ends_access", "managers"),
         ]
 
+    def validate_expires_at(self, end: datetime | None) -> datetime | None:
+        if end and not (self.instance and end == self.instance.expires_at):
+            refuse_past(end)
+        return end
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Check what belongs together, by the model's own rules."""
         draft = copy(self.instance) if self.instance else CreditCode()
@@ -178,7 +200,7 @@ class PaidSerializer(Sent):
     """The money that the customer pays for all of the credits, without tax."""
 
     amount = serializers.DecimalField(12, 2, min_value=Decimal(0))
-    currency = Text(max_length=12, required=False)
+    currency = serializers.RegexField("^[A-Z]{3}$", required=False)
 
     def validate(self, attrs: Any) -> Paid:
         currency = attrs.get("currency") or django_settings.OSCAR_DEFAULT_CURRENCY
@@ -199,7 +221,7 @@ class PutCreditsSerializer(Sent):
 class NewGrantSerializer(PutCreditsSerializer):
     """Credits that are put on a code, with an end of their own."""
 
-    expires_at = Moment(required=False, allow_null=True)
+    expires_at = Coming(required=False, allow_null=True)
 
 
 class CodeTextField(Text):
@@ -224,7 +246,7 @@ class NewCodeSerializer(PutCreditsSerializer, ChangedCodeSerializer):
     text = CodeTextField(
         required=False, allow_null=True, help_text="Left out, it is generated."
     )
-    credits_expire_at = Moment(required=False, allow_null=True)
+    credits_expire_at = Coming(required=False, allow_null=True)
 
     class Meta(ChangedCodeSerializer.Meta):
         fields: ClassVar[list[str]] = [
@@ -270,6 +292,11 @@ class ReasonSerializer(Sent):
     reason = serializers.ChoiceField(CodeChange.Reason.choices, required=False)
     note = Text(max_length=LONGEST_NOTE, default="", allow_blank=True)
 
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if text := missing_note(attrs.get("reason"), attrs["note"]):
+            raise serializers.ValidationError({"note": [text]})
+        return attrs
+
 
 class RotationSerializer(ReasonSerializer):
     text = CodeTextField(
@@ -282,7 +309,7 @@ class AdjustmentSerializer(ReasonSerializer):
 
     credits = serializers.IntegerField(min_value=-MOST_GRANTED, max_value=MOST_GRANTED)
     reason = serializers.ChoiceField(CodeChange.Reason.choices)
-    expires_at = Moment(
+    expires_at = Coming(
         required=False, allow_null=True, help_text="Of credits that are put on it."
     )
 
@@ -302,7 +329,7 @@ class NewStateSerializer(ReasonSerializer):
 class NewEndSerializer(ReasonSerializer):
     """A later end."""
 
-    until = Moment()
+    until = Coming()
     with_credits = serializers.BooleanField(
         default=False, help_text="Credits on it that end before end then, too."
     )
@@ -498,15 +525,20 @@ class CodeView(OneCodeView):
         responses={200: CodeDetailSerializer},
     )
     def patch(self, request: Any, pk: int) -> Response:
-        asked = self.read(ChangedCodeSerializer, instance=self.code, partial=True)
+        with own_transaction():
+            # What is asked for has to suit the code as it is by then.
+            self.edit(history.lock(self.code))
+        return Response(self.as_it_is())
+
+    def edit(self, code: CreditCode) -> None:
+        by = self.request.user
+        asked = self.read(ChangedCodeSerializer, instance=code, partial=True)
         managers = asked.pop("managers", None)
         if "email_domains" in asked:
             asked["email_domains"] = "\n".join(asked["email_domains"])
-        with transaction.atomic():
-            issuing.edit_code(self.code, asked, by=request.user)
-            if managers is not None:
-                invitations.set_managers(self.code, managers, by=request.user)
-        return Response(self.as_it_is())
+        issuing.edit_code(code, asked, by=by)
+        if managers is not None:
+            invitations.set_managers(code, managers, by=by)
 
 
 class RotateCodeView(NewTextMixin, OneCodeView):

@@ -234,8 +234,11 @@ def test_a_change_without_a_key_is_refused(crm):
         ({"email_domains": ["no domain"]}, "#/email_domains"),
         ({"credits_per_learner": 0}, "#/credits_per_learner"),
         ({"expires_at": "3999-01-01T00:00:00Z"}, "#/expires_at"),
+        ({"expires_at": "2020-01-01T00:00:00Z"}, "#/expires_at"),
+        ({"credits_expire_at": "2020-01-01T00:00:00Z"}, "#/credits_expire_at"),
         ({"ends_access": True}, "#"),
         ({"paid": {"amount": "1.005"}}, "#/paid/amount"),
+        ({"paid": {"amount": "1", "currency": "gbp"}}, "#/paid/currency"),
         (
             {
                 "starts_at": "2030-01-02T00:00:00Z",
@@ -316,6 +319,61 @@ def test_a_change_that_makes_no_sense_leaves_the_code_alone(crm):
     assert answer.status_code == 400
     code.refresh_from_db()
     assert code.label == "ACME"
+
+
+def test_a_code_that_has_ended_is_changed_and_gets_no_other_end_that_is_over(crm):
+    ended = timezone.now() - timedelta(days=2)
+    code = make_code(label="ACME", expires_at=ended)
+    path = f"/codes/{code.pk}/"
+
+    same = crm.send(path, method="patch", label="B", expires_at=ended.isoformat())
+    later = (ended + timedelta(days=1)).isoformat()
+    another = crm.send(path, method="patch", label="C", expires_at=later)
+
+    assert (same.status_code, same.json()["label"]) == (200, "B")
+    assert another.json()["errors"] == [
+        {"pointer": "#/expires_at", "detail": "This moment has passed."}
+    ]
+
+
+def test_a_closed_code_is_not_changed(crm):
+    code = make_code(10, label="ACME")
+    crm.send(f"/codes/{code.pk}/state/", state="closed", reason="ended")
+
+    answer = crm.send(f"/codes/{code.pk}/", method="patch", label="B")
+
+    assert (answer.status_code, answer.json()["title"]) == (409, "The code is closed.")
+    assert crm.get(f"/codes/{code.pk}/").json()["label"] == "ACME"
+
+
+OVER = "2020-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("grants", {"credits": 5, "expires_at": OVER}, "#/expires_at"),
+        (
+            "adjust",
+            {"credits": 5, "reason": "mistake", "expires_at": OVER},
+            "#/expires_at",
+        ),
+        ("extend", {"until": OVER}, "#/until"),
+        ("adjust", {"credits": 5, "reason": "other"}, "#/note"),
+        ("rotate", {"reason": "other"}, "#/note"),
+        ("state", {"state": "disabled", "reason": "other"}, "#/note"),
+    ],
+)
+def test_what_the_dashboard_refuses_is_refused(crm, path, body, pointer):
+    code = make_code(10)
+    before = code.changes.count()
+
+    answer = crm.send(f"/codes/{code.pk}/{path}/", **body)
+
+    assert answer.status_code == 400
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+    assert code.changes.count() == before
+    assert code.balance() == 10
 
 
 def test_a_code_gets_a_new_text(crm):

@@ -53,6 +53,24 @@ def test_access_is_extended_and_codes_change_once_for_calls_without_a_service_ke
     assert code.changes.filter(kind="rotated").count() == 1
 
 
+def test_changes_that_contradict_each_other_are_not_both_made():
+    crm, code = caller_with(), make_code(10)
+    path = f"/codes/{code.pk}/"
+
+    def change(**body: Any) -> Any:
+        return lambda: crm.send(path, method="patch", **body).status_code
+
+    statuses = at_once(
+        [
+            change(starts_at="2031-01-01T00:00:00Z"),
+            change(expires_at="2030-01-01T00:00:00Z"),
+        ]
+        * 4
+    )
+
+    assert set(statuses) == {200, 400}
+
+
 def test_without_keeping_calls_each_would_be_done(monkeypatch):
     """The control: it is the row of the call that the second one waits for."""
     code = make_code(10)

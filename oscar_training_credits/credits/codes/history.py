@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from ...exceptions import CodeClosed, IdempotencyKeyReused
 from ..locking import for_update
@@ -46,6 +47,13 @@ def refuse_closed(code: CreditCode) -> None:
     """
     if code.state == CreditCode.State.CLOSED:
         raise CodeClosed("The code is closed.")
+
+
+def missing_note(reason: str | None, note: str) -> str:
+    """Return what is said where a reason needs a note that is not there; or nothing."""
+    if reason == CodeChange.Reason.OTHER and not note:
+        return _("Say in the note what it is.")
+    return ""
 
 
 def done_before(

@@ -455,12 +455,14 @@ def edit_code(
     names somebody, and until `named_only` is set to False with nobody named.
 
     Raises:
+        CodeClosed: the code is closed.
         WiderThanParent: a child code would allow what its parent does not.
     """
     rows = {name: values[name] for name in ("learners", "groups") if name in values}
     columns = {name: value for name, value in values.items() if name not in rows}
     with own_transaction():
         locked = history.lock(code)
+        history.refuse_closed(locked)
         before = history.terms_in_text(locked)
         for name, value in columns.items():
             setattr(locked, name, value)

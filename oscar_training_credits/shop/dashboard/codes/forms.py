@@ -40,7 +40,7 @@ from ....credits.codes.fields import (
     not_over,
 )
 from ....credits.codes.finding import Condition
-from ....credits.codes.history import LONGEST_NOTE
+from ....credits.codes.history import LONGEST_NOTE, missing_note
 from ....credits.ledger import cutting
 from ....credits.models import CodeChange, CodeJob, CreditCode, CreditGrant
 from ....credits.models.codes import CreditCodeQuerySet
@@ -552,9 +552,9 @@ class ReasonForm(forms.Form):
 
     def clean(self) -> Any:
         cleaned = super().clean() or self.cleaned_data
-        is_other = cleaned.get("reason") == CodeChange.Reason.OTHER
-        if is_other and not cleaned.get("note") and "note" not in self.errors:
-            self.add_error("note", _("Say in the note what it is."))
+        text = missing_note(cleaned.get("reason"), cleaned.get("note", ""))
+        if text and "note" not in self.errors:
+            self.add_error("note", text)
         return cleaned
 
     def record(self) -> dict[str, str]:
