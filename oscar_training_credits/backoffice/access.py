@@ -44,6 +44,33 @@ class AccessSerializer(RowSerializer):
         return bought.order.number if bought else None
 
 
+class TrainingSerializer(RowSerializer):
+    """A training product, which access and requests for credits name by its number."""
+
+    title = serializers.CharField(source="product.get_title")
+    upc = serializers.CharField(source="product.upc", allow_null=True)
+
+    class Meta:
+        model = TrainingProduct
+        fields: ClassVar[list[str]] = [
+            *("id", "product", "upc", "title", "kind", "credits", "credit_only"),
+        ]
+        read_only_fields = fields
+
+
+class TrainingFilters(Sent):
+    """Which training products are listed."""
+
+    product = RowNumber(required=False, help_text="The number of Oscar's product.")
+    upc = Text(required=False, max_length=64)
+
+    def of(self, rows: QuerySet[TrainingProduct]) -> QuerySet[TrainingProduct]:
+        asked = self.validated_data
+        if "product" in asked:
+            rows = rows.filter(product=asked["product"])
+        return rows.filter(product__upc=asked["upc"]) if "upc" in asked else rows
+
+
 class AccessFilters(Sent):
     """Which access is listed."""
 
@@ -100,6 +127,22 @@ class EndSerializer(Sent):
     """Why access ends now."""
 
     reason = ReasonField()
+
+
+class TrainingsView(ApiView):
+    """Training products, as the dashboard offers them to who gives access."""
+
+    is_list = True
+    needs: ClassVar[dict[str, Any]] = {"GET": (Scope.ACCESS_READ, "view_access")}
+
+    @describe(
+        operation_id="list_trainings",
+        parameters=[TrainingFilters],
+        responses={200: TrainingSerializer(many=True)},
+    )
+    def get(self, request: Any) -> Response:
+        rows = self.asked(TrainingFilters).of(own_trainings(request.user))
+        return self.page_of(rows, TrainingSerializer)
 
 
 class AccessListView(ApiView):

@@ -5,7 +5,13 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from .. import converters  # noqa: F401
-from .access import AccessListView, AccessView, EndAccessView, ExtendAccessView
+from .access import (
+    AccessListView,
+    AccessView,
+    EndAccessView,
+    ExtendAccessView,
+    TrainingsView,
+)
 from .codes import (
     AdjustCodeView,
     CheckCodeView,
@@ -45,6 +51,7 @@ urlpatterns = [
         RefundPreviewView.as_view(),
         name="refund-preview",
     ),
+    path("trainings/", TrainingsView.as_view(), name="trainings"),
     path("access/", AccessListView.as_view(), name="access-list"),
     path("access/<training_row:pk>/", AccessView.as_view(), name="access"),
     path(

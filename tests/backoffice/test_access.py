@@ -65,6 +65,22 @@ def test_the_same_call_again_is_answered_though_the_learner_has_another_address(
     assert (again.status_code, again.json()) == (201, first.json())
 
 
+def test_training_is_found_by_its_product(crm):
+    make_training("Django", credits=20)
+    training = make_training("Python", credits=35)
+    type(training.product).objects.filter(pk=training.product_id).update(upc="PY-1")
+
+    def found(**query: Any) -> list[str]:
+        listed = crm.get("/trainings/", **query).json()["results"]
+        return [each["title"] for each in listed]
+
+    assert found() == ["Python", "Django"]
+    assert found(upc="PY-1") == found(product=training.product_id) == ["Python"]
+    assert found(upc="PY") == []
+    (shown,) = crm.get("/trainings/", upc="PY-1").json()["results"]
+    assert (shown["id"], shown["kind"], shown["credits"]) == (training.pk, "course", 35)
+
+
 def test_access_that_adds_nothing_is_refused(crm):
     make_learner(email="lea@acme.example")
     body = {

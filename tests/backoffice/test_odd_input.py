@@ -137,7 +137,10 @@ def test_a_change_of_what_cannot_be_changed_is_refused(crm):
     assert code.label == "ACME"
 
 
-@pytest.mark.parametrize("path", ["/codes/", "/entries/", "/access/", "/requests/"])
+LISTS = ["/codes/", "/entries/", "/access/", "/trainings/", "/requests/"]
+
+
+@pytest.mark.parametrize("path", LISTS)
 def test_a_filter_that_is_not_known_is_refused(crm, path):
     make_code()
 
