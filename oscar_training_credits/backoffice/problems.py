@@ -154,6 +154,8 @@ def _of_framework(error: Exception) -> Problem:
         case InsufficientScope():
             text = _("It needs the scope %(scope)s.")
             return Problem("scope", text % {"scope": error.detail})
+        case NotPermitted():
+            return Problem("forbidden", str(error.detail))
         case drf.NotAuthenticated() | drf.AuthenticationFailed():
             challenge = 'Bearer realm="training credits"'
             return Problem("unauthorized", headers={"WWW-Authenticate": challenge})

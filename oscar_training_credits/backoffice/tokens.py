@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -75,6 +76,11 @@ def require(request: Any, scope: str, right: Any) -> None:
     if scope not in request.auth.scopes:
         raise InsufficientScope(scope)
     user = request.user
-    allowed = right(user) if callable(right) else may(user, right)
-    if not (user.is_staff and allowed):
-        raise NotPermitted
+    if not user.is_staff:
+        raise NotPermitted(_("Its user is not staff."))
+    if callable(right):
+        if not right(user):
+            raise NotPermitted("")
+    elif not may(user, right):
+        text = _("Its user needs the permission %(permission)s.")
+        raise NotPermitted(text % {"permission": right})

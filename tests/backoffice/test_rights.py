@@ -104,6 +104,16 @@ def test_one_right_less_is_too_few(path, method, scope, right):
     assert ask(caller_with(*fewer), path, method) == 403
 
 
+def test_who_is_refused_is_told_what_is_lacking():
+    code = make_code()
+    lacking = caller_with("view_creditcode", "change_creditcode")
+    closed = lacking.send(f"/codes/{code.pk}/state/", state="closed").json()
+
+    assert closed["detail"] == "Its user needs the permission adjust_creditcode."
+    learner = caller_in("learner").get("/codes/").json()
+    assert learner["detail"] == "Its user is not staff."
+
+
 @pytest.mark.parametrize(
     "change",
     ["revoked", "expired", "inactive", "no longer staff", "deleted"],

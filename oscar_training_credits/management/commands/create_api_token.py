@@ -32,6 +32,9 @@ class Command(BaseCommand):
         if not (user := User._default_manager.filter(**names).first()):
             text = _("There is no user %(name)s.")
             raise CommandError(text % {"name": options["username"]})
+        if not user.is_staff:
+            text = _("%(name)s is not staff: the API would refuse the token.")
+            raise CommandError(text % {"name": options["username"]})
         issued = api_tokens.issue_token(
             user, name=options["name"], scopes=options["scopes"]
         )

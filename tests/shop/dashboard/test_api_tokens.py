@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from oscar_training_credits.credits import api_tokens
 from oscar_training_credits.credits.models import ApiToken, Scope
+from oscar_training_credits.test.factories import make_learner
 
 from ...support.api_caller import ROOT
 from ...support.roles import NOBODY, client_in, client_of
@@ -140,3 +141,12 @@ def test_a_command_makes_a_token_too(staff):
     assert (token.user, token.scopes) == (staff.user, ["codes:read"])
     with pytest.raises(CommandError, match="There is no user nobody"):
         call_command("create_api_token", "nobody", "CRM", "codes:read")
+
+
+def test_the_command_makes_no_token_that_the_api_would_refuse():
+    learner = make_learner()
+
+    with pytest.raises(CommandError, match="is not staff"):
+        call_command("create_api_token", learner.get_username(), "CRM", "codes:read")
+
+    assert not ApiToken.objects.exists()
