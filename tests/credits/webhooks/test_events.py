@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from oscar_training_credits.credits import outbox
 from oscar_training_credits.credits.access import granting
 from oscar_training_credits.credits.ledger import redemption
 from oscar_training_credits.credits.models import Delivery, EventType
-from oscar_training_credits.credits.webhooks import endpoints
+from oscar_training_credits.credits.webhooks import endpoints, events
 from oscar_training_credits.test.factories import (
     make_code,
     make_issued,
@@ -157,6 +159,27 @@ def test_many_codes_are_one_event(receiver, endpoint):
 
     assert message["type"] == "codes.issued"
     assert [each["credits"] for each in message["data"]["codes"]] == [5, 5, 5]
+
+
+def test_the_manual_names_all_that_messages_hold(receiver, endpoint):
+    learner, course = make_learner(), make_training(credits=20)
+    issued = make_issued(100)
+    order = place_order(learner, (course.product, 1), text=issued.text)
+    api.refund_order(order, idempotency_key="one")
+    asked, _is_new = api.ask_for_credits(learner, {course: 1}, code=issued.code)
+    api.approve_request(asked, parent=issued.code)
+    list(api.issue_codes(2, label="ACME", credits=5))
+    events.try_out(endpoint)
+
+    held: dict[str, set[str]] = {}
+    for message in told(receiver, endpoint):
+        kind = message["type"].partition(".")[0]
+        held.setdefault(kind, set()).update(message["data"])
+
+    page = Path(__file__).parents[3] / "docs" / "webhooks.md"
+    text = page.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)\.\*` \| (.*) \|$", text, re.MULTILINE)
+    assert held == {kind: set(re.findall(r"`(\w+)`", said)) for kind, said in rows}
 
 
 def test_an_endpoint_hears_what_it_asked_for(receiver):
