@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
@@ -26,7 +27,7 @@ from .models import ApiCall, ApiToken
 KEPT = timedelta(days=7)
 """How long an answer is kept. A key that is used after that may be refused."""
 MOST_FORGOTTEN = 100
-"""How many old answers a call deletes on its way."""
+"""How many old answers are deleted at once."""
 SALT = "oscar_training_credits.api"
 
 
@@ -90,8 +91,20 @@ def finish(call: Call, *, status: int, body: Any) -> None:
     """Keep what a new call is answered, without secrets, and no longer the old ones."""
     call.row.status, call.row.body = status, body
     call.row.save(update_fields=["status", "body"])
+    _forget_old(call.row.token.calls.all())
+
+
+def prune() -> None:
+    """Delete answers that are kept no longer, also of tokens that nobody uses now.
+
+    Some at a time. Safe to run at any time.
+    """
+    _forget_old(ApiCall.objects.all())
+
+
+def _forget_old(calls: QuerySet[ApiCall]) -> None:
     # Found without a lock, then deleted by their keys: MariaDB would lock all that it
     # looks through, and wait for calls that wait for this one.
-    old = call.row.token.calls.filter(created_at__lt=timezone.now() - KEPT)
+    old = calls.filter(created_at__lt=timezone.now() - KEPT)
     if keys := list(old.values_list("pk", flat=True)[:MOST_FORGOTTEN]):
         ApiCall.objects.filter(pk__in=keys).delete()

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from django.core import mail
+from django.core.management import call_command
 from django.core.signals import got_request_exception
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
@@ -161,6 +162,19 @@ def test_an_answer_is_forgotten_after_a_week_and_credits_still_move_once(crm):
 
     assert again.json()["credits"] == 5
     assert code.balance() == 16
+
+
+def test_an_answer_to_a_token_that_nobody_uses_is_forgotten_too(crm):
+    crm.send("/codes/", key="old", label="ACME", credits=5)
+    week_ago = timezone.now() - timedelta(days=7, seconds=1)
+    crm.issued.token.calls.update(created_at=week_ago)
+    other = caller_with()
+    other.send("/codes/", label="ACME", credits=5)
+
+    call_command("send_deliveries")
+
+    assert crm.issued.token.calls.count() == 0
+    assert other.issued.token.calls.count() == 1
 
 
 def test_the_same_call_again_is_answered_though_what_it_names_has_gone(crm):

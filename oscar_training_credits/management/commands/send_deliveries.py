@@ -1,4 +1,4 @@
-"""Send what has not arrived yet: mails, and news of access for a learning system."""
+"""Send what has not arrived yet: mails, and news for other systems."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
 from ...conf import settings
-from ...credits import outbox
+from ...credits import api_calls, outbox
 from ...credits.access import deliveries
 
 
 class Command(BaseCommand):
     help = (
         "Send the mails, and the news of access for an enrolment backend, that have not"
-        " arrived yet, and delete mails that were sent long ago. Run it every minute;"
-        " silent if there is nothing to send."
+        " arrived yet, and delete what is kept no longer: mails that were sent long"
+        " ago, and old answers of the API. Run it every minute; silent if there is"
+        " nothing to send."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -34,6 +35,7 @@ class Command(BaseCommand):
             deliveries.write_existing()
         done = outbox.deliver_due()
         outbox.prune()
+        api_calls.prune()
         if done.arrived or done.failed:
             text = _("Arrived: %(arrived)d. Failed: %(failed)d.")
             self.stdout.write(text % {"arrived": done.arrived, "failed": done.failed})
