@@ -12,7 +12,7 @@ from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from ..models import CreditCode, CreditGrant, Redemption
+from ..models import CreditCode, Redemption
 from ..models.codes import CreditCodeQuerySet
 from . import listing
 from .rules.limits import is_used_once, used_once
@@ -83,7 +83,7 @@ def in_condition(
         # Each of them from what is looked through alone.
         empty = listing.holding_less(started, 1, at).values("pk")
         return _among(started, empty, started.filter(used_once(at)).values("pk"))
-    spendable = CreditGrant.objects.unexpired(at).filter(remaining__gt=0)
+    spendable = codes.grants().unexpired(at).filter(remaining__gt=0)
     funded = started.filter(Exists(spendable.filter(code=OuterRef("pk"))))
     return funded.filter(~used_once(at))
 

@@ -32,6 +32,8 @@ from . import word_index
 
 RECENT = 40_000
 """How many codes are looked through first, by their keys."""
+FEW = 100_000
+"""Of so many codes the holders are read sooner than the index of words."""
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -77,8 +79,9 @@ def matching(codes: CreditCodeQuerySet, term: str) -> CreditCodeQuerySet:
 
 def held_by(codes: CreditCodeQuerySet, term: str) -> CreditCodeQuerySet:
     """Narrow `codes` to those whose holder has words beginning as those of `term`."""
+    is_few = codes.key_range is not None and len(codes.key_range) <= FEW
     for word in term.split():
-        held = word_index.having(word, using=codes.db, columns=["holder"])
+        held = word_index.having_in_holder(word, using=codes.db, is_few=is_few)
         codes = codes.filter(held)
     return codes
 
@@ -96,7 +99,7 @@ def newest(find: Callable[[CreditCodeQuerySet], Any]) -> list[int]:
     size = RECENT
     while upper > 0 and len(keys) < most:
         lower = max(upper - size, 0)
-        part = find(codes.filter(pk__gt=lower, pk__lte=upper))
+        part = find(codes.among(range(lower + 1, upper + 1)))
         keys += _keys(part, most - len(keys))
         # As many as are likely to be enough, or all the rest if few are found.
         seen, upper = last - lower, lower
@@ -148,9 +151,9 @@ def holding_less(
     most = credits - 1
     # What each grant of such a code must be; an index finds them.
     small = Q(remaining_digits__lte=len(str(most)) if most > 0 else 0)
-    few = CreditGrant.objects.filter(small | Q(expires_at__lte=at))
+    few = codes.grants().filter(small | Q(expires_at__lte=at))
     # What merely exists is joined, and not summed up for each code.
-    some = CreditGrant.objects.unexpired(at).filter(remaining__gt=0)
+    some = codes.grants().unexpired(at).filter(remaining__gt=0)
     less = (
         LessThan(_balance(at), credits)
         if most

@@ -54,21 +54,43 @@ class _Matches(Func):
     output_field = BooleanField()
 
 
-def having(word: str, *, using: str, columns: Sequence[str] = COLUMNS) -> Q:
+def having(word: str, *, using: str) -> Q:
     """Return the condition that a word of a code's texts begins with `word`.
 
     Signs count where they are written: C-17 is not C 17.
     """
-    if connections[using].vendor != "postgresql" or not any(map(str.isalnum, word)):
-        return _in_any(columns, "iregex", rf"(^|[\W_]){re.escape(word)}")
-    indexed = Q(_Matches(_Words(*map(F, COLUMNS)), _Beginnings(Value(word))))
-    if columns == COLUMNS and word.isalnum():
-        return indexed
-    return indexed & _in_any(columns, "icontains", word)
+    if not _is_indexed(word, using):
+        return _begins_in(COLUMNS, word)
+    if word.isalnum():
+        return _indexed(word)
+    pairs = [(f"{name}__icontains", word) for name in COLUMNS]
+    return _indexed(word) & Q(*pairs, _connector=Q.OR)
 
 
-def _in_any(columns: Sequence[str], lookup: str, text: str) -> Q:
-    pairs = [(f"{name}__{lookup}", text) for name in columns]
+def having_in_holder(word: str, *, using: str, is_few: bool) -> Q:
+    """Return the condition that a word of a code's holder begins with `word`.
+
+    The index holds the words of all texts together, so the holder itself is read, too;
+    alone, where few codes are looked through.
+    """
+    in_holder = _begins_in(["holder"], word)
+    if is_few or not _is_indexed(word, using):
+        return in_holder
+    return _indexed(word) & in_holder
+
+
+def _is_indexed(word: str, using: str) -> bool:
+    is_postgresql = connections[using].vendor == "postgresql"
+    return is_postgresql and any(map(str.isalnum, word))
+
+
+def _indexed(word: str) -> Q:
+    return Q(_Matches(_Words(*map(F, COLUMNS)), _Beginnings(Value(word))))
+
+
+def _begins_in(columns: Sequence[str], word: str) -> Q:
+    start = rf"(^|[\W_]){re.escape(word)}"
+    pairs = [(f"{name}__iregex", start) for name in columns]
     return Q(*pairs, _connector=Q.OR)
 
 

@@ -22,6 +22,31 @@ if TYPE_CHECKING:
 
 
 class CreditCodeQuerySet(ServiceColumnsQuerySet["CreditCode"]):
+    key_range: range | None = None
+    """Of which keys they are at most; None if that is not known."""
+
+    def _clone(self) -> CreditCodeQuerySet:
+        clone: CreditCodeQuerySet = super()._clone()  # type: ignore[misc]
+        clone.key_range = self.key_range
+        return clone
+
+    def among(self, keys: range) -> CreditCodeQuerySet:
+        """Narrow them to these keys, and what is asked of their grants as well.
+
+        A database would not know that, and read the grants of all codes.
+        """
+        codes = self.filter(pk__gte=keys.start, pk__lt=keys.stop)
+        codes.key_range = keys
+        return codes
+
+    def grants(self) -> CreditGrantQuerySet:
+        """Return grants of which all are that the codes have, and others maybe."""
+        grants = CreditGrant.objects.all()
+        if self.key_range is None:
+            return grants
+        first, after_last = self.key_range.start, self.key_range.stop
+        return grants.filter(code__gte=first, code__lt=after_last)
+
     def with_audience(self, learner: Any = None) -> CreditCodeQuerySet:
         """Read along whether the codes name learners or groups, and `learner` there.
 

@@ -85,6 +85,41 @@ def test_codes_are_found_by_label_and_last_four(term, found):
     assert labels(listing.matching(CreditCode.objects.all(), term)) == found
 
 
+@pytest.mark.parametrize(
+    ("term", "found"),
+    [
+        pytest.param("m\u00fcl", ["ACME"], id="the beginning of a word"),
+        pytest.param("south M\u00dcLLER", ["ACME"], id="words in any order"),
+        pytest.param("(south", ["ACME"], id="after a sign"),
+        pytest.param("ller", [], id="no piece of a word"),
+        pytest.param("spring", [], id="no other text"),
+        pytest.param("acme", [], id="not the label"),
+    ],
+)
+@pytest.mark.parametrize("is_few", [True, False], ids=["few", "all"])
+def test_codes_are_found_by_their_holder(term, found, is_few):
+    code = make_code(label="ACME", holder="M\u00fcller (South)", reference="spring")
+    make_code(label="Swordfish", holder="Spa Beta")
+    codes = CreditCode.objects.all()
+    if is_few:
+        codes = codes.among(range(code.pk, code.pk + 1))
+
+    assert labels(listing.held_by(codes, term)) == found
+
+
+def test_among_some_keys_only_their_grants_are_read():
+    first, second, third = (make_code(5) for _number in range(3))
+    codes = CreditCode.objects.all().among(range(second.pk, third.pk))
+
+    assert list(codes.filter(label=second.label).order_by("pk")) == [second]
+    assert [grant.code for grant in codes.filter(pk__gt=0).grants()] == [second]
+    assert {grant.code for grant in CreditCode.objects.all().grants()} == {
+        first,
+        second,
+        third,
+    }
+
+
 def test_a_balance_counts_what_has_not_expired():
     code = make_code(100)
     add_grant(code, 30, expires_at=timezone.now() + HOUR)
