@@ -18,8 +18,8 @@ from ..credits.models import Access, Scope, TrainingProduct
 from ..shop.dashboard.access.views import own_access
 from ..shop.dashboard.partners import own_trainings
 from .base import ApiView, Coming, Moment, RowNumber, RowSerializer, Sent, Text
+from .describing import describe
 from .people import LearnerField, PersonField
-from .schema import describe
 
 
 class AccessSerializer(RowSerializer):

@@ -53,8 +53,8 @@ from .base import (
     Text,
     refuse_past,
 )
+from .describing import describe
 from .people import LearnerField
-from .schema import describe
 from .tokens import require
 
 VIEW = "view_creditcode"

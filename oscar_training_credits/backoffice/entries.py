@@ -11,8 +11,8 @@ from rest_framework.response import Response
 
 from ..credits.models import LedgerEntry, Redemption, Refund, Scope
 from .base import ApiView, Moment, NewestFirst, RowNumber, RowSerializer, Sent, Text
+from .describing import describe
 from .people import PersonField, person
-from .schema import describe
 
 
 class EntrySerializer(RowSerializer):

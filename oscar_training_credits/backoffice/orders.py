@@ -21,7 +21,7 @@ from ..shop.order import refunds
 from ..shop.order.refund_preview import RefundPreview, preview_refund
 from ..shop.order.settlements import OrderCredits, credits_of
 from .base import ApiView, Moment, RowNumber, Sent
-from .schema import describe
+from .describing import describe
 
 MOST_LINES = 1_000
 

@@ -20,8 +20,8 @@ from ..shop.communication import requests
 from ..shop.dashboard.requests.views import APPROVE, DECLINE
 from .access import TrainingField
 from .base import ApiView, RowNumber, RowSerializer, Sent, Text
+from .describing import describe
 from .people import LearnerField, PersonField
-from .schema import describe
 
 VIEW = "view_creditrequest"
 MOST_LINES = 50
