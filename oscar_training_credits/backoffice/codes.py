@@ -3,7 +3,7 @@ rights as in the dashboard."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from datetime import datetime
 from decimal import Decimal
@@ -31,6 +31,7 @@ from ..credits.codes import (
     finding,
     history,
     issuing,
+    listing,
 )
 from ..credits.codes.finding import Condition, condition_of
 from ..credits.codes.history import LONGEST_NOTE, missing_note
@@ -38,6 +39,7 @@ from ..credits.codes.refusals import BaseReason, Reason, public_text
 from ..credits.isolation import own_transaction
 from ..credits.ledger import adjusting, extending
 from ..credits.models import CodeChange, CreditCode, CreditGrant, Scope
+from ..credits.models.codes import CreditCodeQuerySet
 from ..credits.terms import MOST_GRANTED, Paid
 from ..exceptions import CreditCodeRefused
 from ..shop.communication import invitations
@@ -48,6 +50,7 @@ from .base import (
     Coming,
     Moment,
     NameField,
+    NewestFirst,
     RowSerializer,
     Sent,
     Text,
@@ -374,9 +377,9 @@ class CodeFilters(Sent):
     under = CreditsField(required=False, help_text="With fewer credits than that.")
     is_test = serializers.BooleanField(required=False)
 
-    def codes(self) -> Any:
-        """Return the codes that are asked for, as the dashboard's search finds them."""
-        asked = self.validated_data
+    def pages(self) -> NewestFirst:
+        """Return what pages the codes that the dashboard's search finds."""
+        asked = dict(self.validated_data)
         is_test = asked.pop("is_test", None)
         form = CodeSearchForm(
             {
@@ -385,10 +388,34 @@ class CodeFilters(Sent):
                 "test": {None: "", True: "only", False: "no"}[is_test],
             }
         )
-        codes = finding.with_condition(CreditCode.objects.select_related("content"))
         if not form.is_valid():
-            return codes.none()
-        return form.filtered(codes)
+            return FoundCodes(CreditCodeQuerySet.none)
+        return FoundCodes(form.filtered) if form.asks() else NewestFirst()
+
+
+class FoundCodes(NewestFirst):
+    """Pages of codes that are searched for, found without a look at each."""
+
+    def __init__(self, find: Callable[[CreditCodeQuerySet], Any]) -> None:
+        self.find = find
+
+    def paginate_queryset(
+        self, queryset: CreditCodeQuerySet, request: Any, view: Any = None
+    ) -> Any:
+        cursor = self.decode_cursor(request)
+        most = self.get_page_size(request) + 1 + (cursor.offset if cursor else 0)
+        keys = listing.first_keys(self.find, keys_from(cursor), most)
+        found = queryset.filter(listing.key_in("pk", keys))
+        return super().paginate_queryset(found, request, view)
+
+
+def keys_from(cursor: Any) -> range:
+    """Return the keys of the codes after a cursor, in the order of its pages."""
+    last = listing.last_key()
+    place = int(cursor.position) if cursor and cursor.position else None
+    if cursor and cursor.reverse:
+        return range(1 if place is None else place + 1, last + 1)
+    return range(last if place is None else min(place - 1, last), 0, -1)
 
 
 class NewTextMixin:
@@ -446,8 +473,9 @@ class CodesView(NewTextMixin, ApiView):
         responses={200: CodeSerializer(many=True)},
     )
     def get(self, request: Any) -> Response:
-        codes = self.asked(CodeFilters).codes()
-        return self.page_of(codes, CodeSerializer)
+        codes = finding.with_condition(CreditCode.objects.select_related("content"))
+        pages = self.asked(CodeFilters).pages
+        return self.page_of(codes, CodeSerializer, pages)
 
     @describe(
         operation_id="issue_code",

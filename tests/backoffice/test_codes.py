@@ -16,7 +16,7 @@ from django.views.debug import ExceptionReporter
 from oscar.core.loading import get_model
 
 from oscar_training_credits.credits import api_calls
-from oscar_training_credits.credits.codes import checking, code_text
+from oscar_training_credits.credits.codes import checking, code_text, listing
 from oscar_training_credits.credits.models import (
     CodeChange,
     CreditCode,
@@ -304,6 +304,30 @@ def test_pages_lose_no_code_of_one_moment(crm):
         url = page["next"]
 
     assert seen == [f"Code {number}" for number in reversed(range(7))]
+
+
+@pytest.mark.parametrize("recent", [1, 40_000])
+def test_pages_of_what_is_found_lead_to_the_end_and_back(crm, monkeypatch, recent):
+    monkeypatch.setattr(listing, "RECENT", recent)
+    for number in range(7):
+        make_code(label=f"Spring {number}")
+        make_code(label="Autumn")
+
+    url, there, back = "/api/training/codes/?page_size=2&q=spring", [], []
+    while url:
+        page = crm.client.get(url).json()
+        there.append([each["label"] for each in page["results"]])
+        url = page["next"]
+    url = page["previous"]
+    while url:
+        page = crm.client.get(url).json()
+        back.append([each["label"] for each in page["results"]])
+        url = page["previous"]
+
+    assert [len(labels) for labels in there] == [2, 2, 2, 1]
+    found = [label for labels in there for label in labels]
+    assert found == [f"Spring {number}" for number in reversed(range(7))]
+    assert back == there[-2::-1]
 
 
 def test_a_code_is_changed_and_the_change_is_on_record(crm):

@@ -31,7 +31,7 @@ from ..models.codes import CreditCodeQuerySet
 from . import word_index
 
 RECENT = 40_000
-"""How many codes are looked through first, by their keys."""
+"""Of what is rare among so many codes, all others are looked through at once."""
 FEW = 100_000
 """Of so many codes the holders are read sooner than the index of words."""
 
@@ -89,30 +89,44 @@ def held_by(codes: CreditCodeQuerySet, term: str) -> CreditCodeQuerySet:
 def newest(find: Callable[[CreditCodeQuerySet], Any]) -> list[int]:
     """Return the keys of the newest `CappedPaginator.CAP` that are found, and one more.
 
-    `find` narrows codes to those that are looked for. It is given those that were
-    issued last, then those before: where many are found, most codes are never read.
+    `find` narrows codes to those that are looked for.
     """
-    most = CappedPaginator.CAP + 1
-    codes = CreditCode.objects.all()
-    last = upper = codes.aggregate(last=Max("pk"))["last"] or 0
-    keys: list[int] = []
-    size = RECENT
-    while upper > 0 and len(keys) < most:
-        lower = max(upper - size, 0)
-        part = find(codes.among(range(lower + 1, upper + 1)))
-        keys += _keys(part, most - len(keys))
-        # As many as are likely to be enough, or all the rest if few are found.
-        seen, upper = last - lower, lower
-        is_rare = len(keys) * 20 < most
-        size = last if is_rare else seen * (most - len(keys)) * 5 // (4 * len(keys))
-        size = max(size, RECENT)
-    return keys
+    return first_keys(find, range(last_key(), 0, -1), CappedPaginator.CAP + 1)
 
 
-def _keys(codes: Any, most: int) -> list[int]:
+def last_key() -> int:
+    """Return the key of the code that was issued last; 0 if there is none."""
+    return CreditCode.objects.aggregate(last=Max("pk"))["last"] or 0
+
+
+def first_keys(
+    find: Callable[[CreditCodeQuerySet], Any], among: range, most: int
+) -> list[int]:
+    """Return the first `most` keys that are found `among` some, in their order.
+
+    `find` narrows codes to those that are looked for. It is given the codes that come
+    first, then those after them: where many are found, most codes are never read.
+    """
+    found: list[int] = []
+    seen, size = 0, 4 * most
+    while seen < len(among) and len(found) < most:
+        part = among[seen : seen + size]
+        codes = find(CreditCode.objects.among(part if part.step > 0 else part[::-1]))
+        found += _keys(codes, most - len(found), is_newest_first=part.step < 0)
+        seen += len(part)
+        if len(found) * 20 >= most:
+            # As many as are likely to be enough.
+            size = max(seen * (most - len(found)) * 5 // (4 * len(found)), 4 * most)
+        else:
+            size = RECENT if seen < RECENT else len(among)
+    return found
+
+
+def _keys(codes: Any, most: int, *, is_newest_first: bool) -> list[int]:
     # The database must not walk along the keys: what it would look for may be rare.
-    found = codes.order_by((F("pk") + 0).desc()).values_list("pk", flat=True)
-    return list(found[:most])
+    key = F("pk") + 0
+    in_order = codes.order_by(key.desc() if is_newest_first else key.asc())
+    return list(in_order.values_list("pk", flat=True)[:most])
 
 
 def of_keys(keys: Sequence[int]) -> CreditCodeQuerySet:

@@ -310,3 +310,22 @@ def test_what_is_looked_for_is_found_by_an_index(thousands, search, index):
 
     assert f"training_credits_{index}" in plan
     assert "Seq Scan on training_credits_creditcode" not in plan
+
+
+@pytest.mark.parametrize("is_newest_first", [True, False])
+@pytest.mark.parametrize("recent", [1, 5, 1_000])
+@pytest.mark.parametrize("every", [1, 2, 7, 50])
+def test_the_first_codes_are_found_however_rare_they_are(
+    monkeypatch, every, recent, is_newest_first
+):
+    monkeypatch.setattr(listing, "RECENT", recent)
+    keys = [make_code().pk for _number in range(30)]
+    wanted = [key for key in keys if key % every == 0][:: -1 if is_newest_first else 1]
+    last = listing.last_key()
+    among = range(last, 0, -1) if is_newest_first else range(1, last + 1)
+
+    def find(codes):
+        return codes.filter(pk__in=wanted)
+
+    for most in (1, 2, 31):
+        assert listing.first_keys(find, among, most) == wanted[:most]
