@@ -22,7 +22,8 @@ from django.urls import reverse  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from oscar.core.loading import get_model  # noqa: E402
 
-from oscar_training_credits.credits.models import CreditCode  # noqa: E402
+from oscar_training_credits.credits.api_tokens import issue_token  # noqa: E402
+from oscar_training_credits.credits.models import CreditCode, Scope  # noqa: E402
 from oscar_training_credits.test.factories import (  # noqa: E402
     make_issued,
     make_learner,
@@ -31,7 +32,7 @@ from oscar_training_credits.test.factories import (  # noqa: E402
 from tests.support.orders import place_order  # noqa: E402
 
 from .ledger import NEXT_KEY, STORED_COLUMNS, make_tables  # noqa: E402
-from .rows import PAGES, REPORTS  # noqa: E402
+from .rows import CALLS, PAGES, REPORTS  # noqa: E402
 from .serving import QUICK, Case, serve  # noqa: E402
 
 FIRST = 1_000
@@ -315,9 +316,21 @@ def cases() -> dict[str, Case]:
     for name, code in (("a code", one), ("a code of 100,000 orders", longest)):
         page = reverse("training_credits:code-detail", args=[code.pk])
         found[name] = p95(client, page)
+    found.update(calls(longest))
     for name, (view, query) in REPORTS.items():
         found[f"report {name}"] = report(client, view, query)
     return found
+
+
+def calls(longest: CreditCode) -> dict[str, Case]:
+    """Return what measures calls of the API, by the titles of their rows."""
+    user = make_learner(is_staff=True, is_superuser=True)
+    token = issue_token(user, name="Benchmark", scopes=[Scope.CODES_READ]).text
+    client, root = Client(headers={"Authorization": f"Bearer {token}"}), "/api/training"
+    return {
+        f"API {title}": p95(client, f"{root}/{call.format(longest=longest.pk)}")
+        for title, call in CALLS.items()
+    }
 
 
 def report(client: Client, view: str, query: str) -> Case:

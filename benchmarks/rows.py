@@ -26,6 +26,18 @@ PAGES = {
     "sorted by balance": "?sort=credits_left",
 }
 """What the list of codes in the dashboard is asked."""
+CALLS = {
+    "codes, first page": "codes/",
+    "codes, a rare word": "codes/?q=nobody",
+    "codes, two common words": "codes/?q=spring+cohort",
+    "codes, one of the largest customers": "codes/?holder=great+customer+1",
+    "codes, used up": "codes/?condition=used-up",
+    "codes, used up, a rare word": "codes/?condition=used-up&q=nobody",
+    "codes, expired": "codes/?condition=expired",
+    "entries, first page": "entries/",
+    "entries, a code of 100,000 orders": "entries/?code={longest}",
+}
+"""What the API for back offices is asked."""
 YEAR, EVER = "&days=365", "&days=5000"
 REPORTS = {
     "overview": ("code-overview", ""),
@@ -161,6 +173,13 @@ def dashboard() -> Iterator[Row]:
             f"dashboard, a million codes, {title}, p95",
             "ms",
             (Contender(OURS, "academy", title),),
+            once=True,
+        )
+    for title in CALLS:
+        yield Row(
+            f"API, a million codes, {title}, p95",
+            "ms",
+            (Contender(OURS, "academy", f"API {title}"),),
             once=True,
         )
     for title in REPORTS:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
 
-from ..credits.models import LedgerEntry, Redemption, Refund, Scope
+from ..credits.models import CreditGrant, LedgerEntry, Redemption, Refund, Scope
 from .base import ApiView, Moment, NewestFirst, RowNumber, RowSerializer, Sent, Text
 from .describing import describe
 from .people import PersonField, person
@@ -72,7 +73,6 @@ class EntryFilters(Sent):
 
     def entries(self) -> QuerySet[LedgerEntry]:
         columns = {
-            "code": "grant__code",
             "kind": "kind",
             "since": "created_at__gte",
             "until": "created_at__lt",
@@ -86,6 +86,9 @@ class EntryFilters(Sent):
             "refund__created_by",
             "change__changed_by",
         )
+        if "code" in asked:
+            grants = CreditGrant.objects.filter(code=asked["code"])
+            rows = rows.filter(grant__in=list(grants.values_list("pk", flat=True)))
         if "order_number" in asked:
             return rows.filter(_of_order(asked["order_number"]))
         return rows
@@ -103,6 +106,32 @@ class OldestFirst(NewestFirst):
     ordering = "pk"
 
 
+class OfOneCode(NewestFirst):
+    """Pages of the entries of one code, which an index has together.
+
+    The database must not walk along the whole ledger until it has met enough of them.
+    """
+
+    def __init__(self, ordering: str) -> None:
+        self.ordering = ordering
+
+    def paginate_queryset(
+        self, queryset: QuerySet[LedgerEntry], request: Any, view: Any = None
+    ) -> Any:
+        cursor = self.decode_cursor(request)
+        is_newest_first = self.ordering.startswith("-") != bool(
+            cursor and cursor.reverse
+        )
+        key = F("pk") + 0
+        rows = queryset.order_by(key.desc() if is_newest_first else key.asc())
+        if cursor and cursor.position:
+            beyond = "pk__lt" if is_newest_first else "pk__gt"
+            rows = rows.filter(**{beyond: int(cursor.position)})
+        most = self.get_page_size(request) + 1 + (cursor.offset if cursor else 0)
+        keys = list(rows.values_list("pk", flat=True)[:most])
+        return super().paginate_queryset(queryset.filter(pk__in=keys), request, view)
+
+
 class EntriesView(ApiView):
     """The ledger, newest first or oldest first."""
 
@@ -116,6 +145,10 @@ class EntriesView(ApiView):
     )
     def get(self, request: Any) -> Response:
         filters = self.asked(EntryFilters)
-        if filters.validated_data["oldest_first"]:
-            return self.page_of(filters.entries(), EntrySerializer, OldestFirst)
-        return self.page_of(filters.entries(), EntrySerializer)
+        asked = filters.validated_data
+        pages = OldestFirst if asked["oldest_first"] else NewestFirst
+        if "code" in asked:
+            return self.page_of(
+                filters.entries(), EntrySerializer, partial(OfOneCode, pages.ordering)
+            )
+        return self.page_of(filters.entries(), EntrySerializer, pages)

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from oscar_training_credits.credits.codes.issuing import add_grant
 from oscar_training_credits.credits.models import Access, Refund
 from oscar_training_credits.shop.order.audit_rules import audit
 from oscar_training_credits.test.factories import (
+    make_code,
     make_issued,
     make_learner,
     make_product,
@@ -110,3 +112,28 @@ def test_the_ledger_lists_the_movements(crm, order):
     assert [entry["kind"] for entry in refunds] == ["refund"]
     assert of_order == newest[:2]
     assert oldest[1]["learner"]["email"] == order.user.email
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_pages_of_the_movements_of_a_code_lead_to_the_end_and_back(crm, oldest_first):
+    code, other = make_code(1), make_code(1)
+    for credits in (2, 3, 4, 5):
+        add_grant(code, credits)
+        add_grant(other, 9)
+
+    url = f"/api/training/entries/?page_size=2&code={code.pk}"
+    url += f"&oldest_first={oldest_first}"
+    there, back = [], []
+    while url:
+        page = crm.client.get(url).json()
+        there.append([each["credits"] for each in page["results"]])
+        url = page["next"]
+    url = page["previous"]
+    while url:
+        page = crm.client.get(url).json()
+        back.append([each["credits"] for each in page["results"]])
+        url = page["previous"]
+
+    in_order = [[1, 2], [3, 4], [5]] if oldest_first else [[5, 4], [3, 2], [1]]
+    assert there == in_order
+    assert back == there[-2::-1]
