@@ -16,7 +16,6 @@ from django.db.models import (
     Exists,
     F,
     OuterRef,
-    Q,
     QuerySet,
     Sum,
     Value,
@@ -70,8 +69,10 @@ def use_of_credits(
         ValueError: it begins after it ends, or in the future.
     """
     end = until_now(start, end)
+    # By their keys, which are found before anything is joined.
     at_once, held = _taken(start, end)
-    taken = _grouped(_lines().filter(at_once | held), grouping, prefix="")
+    lines = RedemptionLine.objects.filter(redemption__in=at_once.union(held))
+    taken = _grouped(lines, grouping, prefix="")
     counted = taken.annotate(
         credits=Sum("credits"),
         orders=Count("redemption__order", distinct=True),
@@ -90,9 +91,9 @@ def most_used_for(
     that several cores of PostgreSQL can share the work.
     """
     at_once, held = (
-        _grouped(_lines().filter(each), grouping, prefix="").annotate(
-            credits=Sum("credits")
-        )
+        _grouped(
+            RedemptionLine.objects.filter(redemption__in=each), grouping, prefix=""
+        ).annotate(credits=Sum("credits"))
         for each in _taken(start, until_now(start, end))
     )
     sums: Counter[Any] = Counter()
@@ -117,27 +118,24 @@ def _key(row: dict[str, Any]) -> Any:
     return row["title"] or row["key"]
 
 
-def _lines() -> QuerySet[RedemptionLine]:
-    return RedemptionLine.objects.filter(
-        redemption__code__is_test=False, redemption__state=Redemption.State.CAPTURED
-    )
-
-
-def _taken(start: datetime, end: datetime) -> tuple[Q, Q]:
-    """Return what was spent at once, and what was held before: conditions on lines.
+def _taken(
+    start: datetime, end: datetime
+) -> tuple[QuerySet[Any, Any], QuerySet[Any, Any]]:
+    """Return the keys of redemptions: spent at once, and held before.
 
     They count at the moment that the roll-forward takes for them.
     """
-    holds = LedgerEntry.objects.filter(
-        redemption=OuterRef("redemption"), kind=Kind.HOLD
+    captured = Redemption.objects.filter(
+        code__is_test=False, state=Redemption.State.CAPTURED
     )
-    placed = holds.filter(
-        redemption__order__date_placed__gte=start,
-        redemption__order__date_placed__lt=end,
-    )
+    holds = LedgerEntry.objects.filter(redemption=OuterRef("pk"), kind=Kind.HOLD)
     # Credits that are not held first are entered at the moment of their redemption.
-    within = Q(redemption__created_at__gte=start, redemption__created_at__lt=end)
-    return within & ~Q(Exists(holds)), Q(Exists(placed))
+    at_once = captured.filter(created_at__gte=start, created_at__lt=end)
+    held = captured.filter(order__date_placed__gte=start, order__date_placed__lt=end)
+    return (
+        at_once.filter(~Exists(holds)).order_by().values("pk"),
+        held.filter(Exists(holds)).order_by().values("pk"),
+    )
 
 
 def _given_back(
