@@ -140,6 +140,26 @@ def test_a_code_that_does_not_reach_is_no_payment(learner, training, checkout):
 
 
 @pytest.mark.parametrize("checkout", ["api-checkout", "unwired"])
+def test_the_last_seat_is_sold_once(learner, training, code, checkout):
+    product = training.product
+    product.product_class.track_stock = True
+    product.product_class.save()
+    product.stockrecords.update(num_in_stock=1)
+    late = Caller(make_learner())
+    for each in (learner, late):
+        each.put_in(product)
+        each.type(TEXT)
+    learner.check_out(to=checkout)
+
+    response = late.check_out(to=checkout)
+
+    assert response.status_code == 406
+    assert [order.user for order in Order.objects.all()] == [learner.user]
+    assert (code.balance(), product.stockrecords.get().net_stock_level) == (80, 0)
+    assert "sold out" in str(response.json())
+
+
+@pytest.mark.parametrize("checkout", ["api-checkout", "unwired"])
 def test_a_guest_is_not_sold_training(guest, training, code, checkout):
     guest.put_in(training.product)
     guest.type(TEXT)
