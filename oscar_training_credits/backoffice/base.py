@@ -27,6 +27,7 @@ from rest_framework.views import APIView
 from ..converters import number_in
 from ..credits import api_calls
 from ..credits.api_calls import Call
+from ..credits.codes.listing import key_in
 from ..credits.isolation import own_transaction
 from ..exceptions import TrainingCreditsError
 from . import problems
@@ -134,6 +135,28 @@ class NewestFirst(CursorPagination):
         described: dict[str, Any] = super().get_paginated_response_schema(schema)
         described["required"] = ["next", "previous", "results"]
         return described
+
+
+class KeysFirst(NewestFirst):
+    """Pages whose keys are found before the rows are read.
+
+    A database that walked along the primary key would look at each row until it had met
+    enough of those that are asked for.
+    """
+
+    def first_keys(self, rows: Any, cursor: Any, most: int) -> list[int]:
+        """Return the first keys of the rows after a cursor, in the order of its pages.
+
+        With `cursor.reverse` that is the other order.
+        """
+        raise NotImplementedError
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> Any:
+        cursor = self.decode_cursor(request)
+        most = self.get_page_size(request) + 1 + (cursor.offset if cursor else 0)
+        keys = self.first_keys(queryset, cursor, most)
+        found = queryset.filter(key_in("pk", keys))
+        return super().paginate_queryset(found, request, view)
 
 
 @method_decorator(never_cache, name="dispatch")

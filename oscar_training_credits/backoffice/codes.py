@@ -48,6 +48,7 @@ from ..shop.requesters import requester_of
 from .base import (
     ApiView,
     Coming,
+    KeysFirst,
     Moment,
     NameField,
     NewestFirst,
@@ -393,20 +394,14 @@ class CodeFilters(Sent):
         return FoundCodes(form.filtered) if form.asks() else NewestFirst()
 
 
-class FoundCodes(NewestFirst):
-    """Pages of codes that are searched for, found without a look at each."""
+class FoundCodes(KeysFirst):
+    """Pages of codes that are searched for."""
 
     def __init__(self, find: Callable[[CreditCodeQuerySet], Any]) -> None:
         self.find = find
 
-    def paginate_queryset(
-        self, queryset: CreditCodeQuerySet, request: Any, view: Any = None
-    ) -> Any:
-        cursor = self.decode_cursor(request)
-        most = self.get_page_size(request) + 1 + (cursor.offset if cursor else 0)
-        keys = listing.first_keys(self.find, keys_from(cursor), most)
-        found = queryset.filter(listing.key_in("pk", keys))
-        return super().paginate_queryset(found, request, view)
+    def first_keys(self, rows: Any, cursor: Any, most: int) -> list[int]:
+        return listing.first_keys(self.find, keys_from(cursor), most)
 
 
 def keys_from(cursor: Any) -> range:

@@ -11,7 +11,16 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from ..credits.models import CreditGrant, LedgerEntry, Redemption, Refund, Scope
-from .base import ApiView, Moment, NewestFirst, RowNumber, RowSerializer, Sent, Text
+from .base import (
+    ApiView,
+    KeysFirst,
+    Moment,
+    NewestFirst,
+    RowNumber,
+    RowSerializer,
+    Sent,
+    Text,
+)
 from .describing import describe
 from .people import PersonField, person
 
@@ -106,30 +115,22 @@ class OldestFirst(NewestFirst):
     ordering = "pk"
 
 
-class OfOneCode(NewestFirst):
-    """Pages of the entries of one code, which an index has together.
-
-    The database must not walk along the whole ledger until it has met enough of them.
-    """
+class OfOneCode(KeysFirst):
+    """Pages of the entries of one code, which an index has together."""
 
     def __init__(self, ordering: str) -> None:
         self.ordering = ordering
 
-    def paginate_queryset(
-        self, queryset: QuerySet[LedgerEntry], request: Any, view: Any = None
-    ) -> Any:
-        cursor = self.decode_cursor(request)
+    def first_keys(self, rows: Any, cursor: Any, most: int) -> list[int]:
         is_newest_first = self.ordering.startswith("-") != bool(
             cursor and cursor.reverse
         )
         key = F("pk") + 0
-        rows = queryset.order_by(key.desc() if is_newest_first else key.asc())
+        rows = rows.order_by(key.desc() if is_newest_first else key.asc())
         if cursor and cursor.position:
             beyond = "pk__lt" if is_newest_first else "pk__gt"
             rows = rows.filter(**{beyond: int(cursor.position)})
-        most = self.get_page_size(request) + 1 + (cursor.offset if cursor else 0)
-        keys = list(rows.values_list("pk", flat=True)[:most])
-        return super().paginate_queryset(queryset.filter(pk__in=keys), request, view)
+        return list(rows.values_list("pk", flat=True)[:most])
 
 
 class EntriesView(ApiView):

@@ -19,7 +19,7 @@ def amount_text(credits: int) -> str:
     }
 
 
-def grouped(number: int) -> str:
+def large_number(number: int) -> str:
     """Return a large number with its digits in groups: 1,000,000 in English."""
     return number_format(number, force_grouping=True)
 

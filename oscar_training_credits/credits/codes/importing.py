@@ -83,7 +83,7 @@ def keep_rows(
             job.total += len(chunk)
             if job.total > MOST_ROWS:
                 text = _("There are more than %(most)s rows. Import several files.")
-                raise FileRefused(text % {"most": wording.grouped(MOST_ROWS)})
+                raise FileRefused(text % {"most": wording.large_number(MOST_ROWS)})
         if not job.total:
             raise FileRefused(_("There are no rows below the headings."))
         job.terms = {

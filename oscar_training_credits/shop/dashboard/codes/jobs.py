@@ -101,9 +101,9 @@ class ImportView(_ImportMixin, IssueManyView):
         return super().get_context_data(
             required=cells.REQUIRED,
             columns=cells.COLUMNS,
-            most_rows=wording.grouped(importing.MOST_ROWS),
-            most_at_once=wording.grouped(jobs.MOST_CHECKED_AT_ONCE),
-            most_sheet_rows=wording.grouped(sheets.MOST_SHEET_ROWS),
+            most_rows=wording.large_number(importing.MOST_ROWS),
+            most_at_once=wording.large_number(jobs.MOST_CHECKED_AT_ONCE),
+            most_sheet_rows=wording.large_number(sheets.MOST_SHEET_ROWS),
             most_megabytes=sheets.MOST_BYTES // sheets.MEGABYTE,
             **kwargs,
         )

@@ -83,7 +83,7 @@ def _rows(lines: Iterator[Sequence[Any]], limit: int | None = None) -> Iterator[
             text = _(
                 "A sheet may have %(most)s rows. Save it as CSV: it may have more."
             )
-            raise FileRefused(text % {"most": wording.grouped(limit)})
+            raise FileRefused(text % {"most": wording.large_number(limit)})
         if len(filled) > len(columns):
             yield Row(number, problem=_("There are more cells than headings."))
         else:

@@ -84,10 +84,10 @@ class CodeTable(DashboardTable):
     def get_caption_display(self) -> str:
         if self.paginator.is_capped and "credits_left" in self.order_by:
             text = _("The newest %(number)s codes are sorted; search for the others")
-            return text % {"number": wording.grouped(self.paginator.count)}
+            return text % {"number": wording.large_number(self.paginator.count)}
         if self.paginator.is_capped:
             text = _("More than %(number)s codes; search for the others")
-            return text % {"number": wording.grouped(self.paginator.count)}
+            return text % {"number": wording.large_number(self.paginator.count)}
         return str(super().get_caption_display())
 
     def render_label(self, record: Any) -> str:
