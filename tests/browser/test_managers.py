@@ -51,6 +51,17 @@ def code(context, live_server):
     return made
 
 
+def test_codes_with_long_labels_fit_a_phone(page, live_server, code):
+    CreditCode.objects.update(label="Transformationsprogramm, framework agreement")
+    end = timezone.now() + timedelta(days=300)
+    api.add_grant(code, 1_000_000, expires_at=end)
+    page.goto(live_server.url + reverse("training_credits:my-credits"))
+    look_at(page, "long-labels")
+    page.get_by_role("link", name="framework agreement").click()
+    page.get_by_role("heading", name="Credits put on it").wait_for()
+    look_at(page, "long-label")
+
+
 def test_a_manager_looks_after_a_code(page, live_server, code):
     home = live_server.url + reverse("training_credits:my-code", args=[code.pk])
     page.goto(home)
