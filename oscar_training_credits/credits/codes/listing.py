@@ -34,6 +34,8 @@ RECENT = 40_000
 """Of what is rare among so many codes, all others are looked through at once."""
 FEW = 100_000
 """Of so many codes the holders are read sooner than the index of words."""
+FIRST = 1_000
+"""To so many of what is found the first pages of a list count."""
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -45,13 +47,18 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
     CAP = 10_000
     found: int | None = None
-    """How many rows there are, where that is known: of more than `CAP`, one more."""
+    """How many rows there are, where that is known: of more than `most`, one more."""
+
+    @property
+    def most(self) -> int:
+        """To how many rows it counts."""
+        return self.CAP
 
     @cached_property
     def _counted(self) -> int:
         if self.found is not None:
             return self.found
-        return int(self.rows().order_by().values("pk")[: self.CAP + 1].count())
+        return int(self.rows().order_by().values("pk")[: self.most + 1].count())
 
     def rows(self) -> Any:
         """Return the queryset that is paged."""
@@ -60,11 +67,11 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     @property
     def is_capped(self) -> bool:
         """There are more rows than are counted."""
-        return self._counted > self.CAP
+        return self._counted > self.most
 
     @property
     def count(self) -> int:
-        return min(self._counted, self.CAP)
+        return min(self._counted, self.most)
 
 
 def matching(codes: CreditCodeQuerySet, term: str) -> CreditCodeQuerySet:
@@ -86,12 +93,16 @@ def held_by(codes: CreditCodeQuerySet, term: str) -> CreditCodeQuerySet:
     return codes
 
 
-def newest(find: Callable[[CreditCodeQuerySet], Any]) -> list[int]:
-    """Return the keys of the newest `CappedPaginator.CAP` that are found, and one more.
+def newest(
+    find: Callable[[CreditCodeQuerySet], Any], most: int | None = None
+) -> list[int]:
+    """Return the keys of the newest `most` that are found, and one more.
 
-    `find` narrows codes to those that are looked for.
+    `find` narrows codes to those that are looked for. Without `most`, it is as many as
+    the longest list shows.
     """
-    return first_keys(find, range(last_key(), 0, -1), CappedPaginator.CAP + 1)
+    most = CappedPaginator.CAP if most is None else most
+    return first_keys(find, range(last_key(), 0, -1), most + 1)
 
 
 def last_key() -> int:

@@ -82,8 +82,12 @@ class SearchedTableView(PermissionMixin, SingleTableView):
     def rows(self) -> QuerySet[Any]:
         raise NotImplementedError
 
+    @property
+    def page_length(self) -> int:
+        return int(django_settings.OSCAR_DASHBOARD_ITEMS_PER_PAGE)
+
     def get_table_pagination(self, table: Any) -> dict[str, Any]:
-        return {"per_page": django_settings.OSCAR_DASHBOARD_ITEMS_PER_PAGE}
+        return {"per_page": self.page_length}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(form=self.form, **kwargs)

@@ -235,6 +235,33 @@ def test_the_newest_codes_are_sorted_by_what_is_left(staff, monkeypatch, search)
         assert "The newest 3 codes are sorted; search for the others" in text_of(page)
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown", "caption"),
+    [
+        ({}, [6, 5], "More than 4 codes"),
+        ({"page": "x"}, [6, 5], "More than 4 codes"),
+        ({"page": 2}, [4, 3], "7 codes"),
+        ({"page": 4}, [0], "7 codes"),
+        ({"per_page": 4}, [6, 5, 4, 3], "7 codes"),
+        ({"sort": "label"}, [0, 1], "7 codes"),
+    ],
+    ids=["first page", "no page", "last of those", "beyond", "long page", "sorted"],
+)
+def test_what_is_found_is_counted_further_on_later_pages(
+    staff, monkeypatch, settings, asked, shown, caption
+):
+    monkeypatch.setattr(listing, "FIRST", 4)
+    settings.OSCAR_DASHBOARD_ITEMS_PER_PAGE = 2
+    for number in range(7):
+        make_code(5, label=f"Spring {number}")
+
+    page = staff.get(LIST, {"q": "spring", **asked})
+
+    found = [row.record.label for row in page.context["table"].page]
+    assert found == [f"Spring {number}" for number in shown]
+    assert caption in text_of(page)
+
+
 def test_what_is_found_is_exported_and_no_formula(staff, several):
     make_code(3, text="SUM-OF-ALL", label="=1+1", holder="@ACME", reference="-2")
 

@@ -63,16 +63,31 @@ class CodeListView(CodesMixin, SearchedTableView):
 
     found: int | None = None
     """How many codes are found, if it was looked for some."""
+    most: int | None = None
+    """How many were looked for at most."""
 
     def get_queryset(self) -> QuerySet[CreditCode]:
         codes: Any = super().get_queryset()
         # No index knows balances, which change with time: so the newest are sorted.
         by_balance = "credits_left" in OrderByTuple(self.request.GET.getlist("sort"))
         if self.form.is_valid() and (self.form.asks() or by_balance):
-            keys = listing.newest(self.form.filtered)
-            self.found, codes = len(keys), listing.of_keys(keys[: TablePaginator.CAP])
+            self.most = self.most_found()
+            keys = listing.newest(self.form.filtered, self.most)
+            self.found, codes = len(keys), listing.of_keys(keys[: self.most])
         rows: QuerySet[CreditCode] = finding.with_condition(codes).order_by("-pk")
         return rows
+
+    def most_found(self) -> int:
+        """Return how many codes are looked for: on the first pages, fewer.
+
+        Who turns all of these pages, or sorts, gets as many as any list has.
+        """
+        asked = self.request.GET
+        page = number_in(asked.get("page", "")) or 1
+        length = number_in(asked.get("per_page", "")) or self.page_length
+        if asked.get("sort") or page * length >= listing.FIRST:
+            return TablePaginator.CAP
+        return min(listing.FIRST, TablePaginator.CAP)
 
     def rows(self) -> QuerySet[CreditCode]:
         return CreditCode.objects.all()
@@ -83,7 +98,7 @@ class CodeListView(CodesMixin, SearchedTableView):
 
     def paginator(self, *args: Any, **kwargs: Any) -> TablePaginator:
         paginator = TablePaginator(*args, **kwargs)
-        paginator.found = self.found
+        paginator.found, paginator.looked_for = self.found, self.most
         return paginator
 
     def get_table_kwargs(self) -> dict[str, Any]:
