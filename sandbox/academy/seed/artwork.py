@@ -6,6 +6,7 @@ import io
 import math
 import random
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 
 from django.core.files.base import ContentFile
@@ -20,6 +21,12 @@ Motif = Callable[[ImageDraw.ImageDraw, random.Random, list[Colour]], None]
 
 def picture(name: str, *, palette: list[str], motif: str) -> ContentFile:
     """Return a JPEG that is always the same for the same name."""
+    return ContentFile(_drawn(name, tuple(palette), motif), name=f"{name}.jpg")
+
+
+# A course and its product show the same, and to blur it takes a third of a second.
+@lru_cache
+def _drawn(name: str, palette: tuple[str, ...], motif: str) -> bytes:
     colours = [_colour(text) for text in palette]
     canvas = _gradient(colours[0], colours[1])
     layer = Image.new("RGBA", canvas.size)
@@ -31,7 +38,7 @@ def picture(name: str, *, palette: list[str], motif: str) -> ContentFile:
     canvas.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS).save(
         data, "JPEG", quality=88, optimize=True
     )
-    return ContentFile(data.getvalue(), name=f"{name}.jpg")
+    return data.getvalue()
 
 
 def _colour(text: str) -> Colour:
