@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
-from django.db.models import Max, Min, Q, QuerySet, Sum
+from django.db.models import Case, F, QuerySet, Sum, When
+from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from ..codes.listing import key_in
@@ -21,9 +24,11 @@ SHORTEST_WINDOW = timedelta(days=7)
 """A code that is younger is reckoned as if it were so old."""
 FARTHEST = timedelta(days=36_500)
 DAY = timedelta(days=1)
+AGES = [timedelta(days=days) for days in (90, 60, 30, 14)]
+"""Younger codes are taken for as old as the next of these when they are looked for."""
+SOON = (3, 30)
+"""So many days are looked ahead at first for those that end soonest."""
 CHUNK = 1_000
-PART = 20_000
-"""How many keys of codes are looked through at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,8 @@ def forecasts(
     at = at or timezone.now()
     by_key = {code.pk: code for code in codes}
     left: dict[int, list[Portion]] = defaultdict(list)
-    grants = CreditGrant.objects.filter(code__in=by_key, remaining__gt=0).order_by()
+    mine = key_in("code", list(by_key))
+    grants = CreditGrant.objects.filter(mine, remaining__gt=0).order_by()
     columns = ("code", "remaining", "expires_at", "source")
     for code_id, credits, end, source in grants.values_list(*columns):
         own = by_key[code_id].expires_at
@@ -78,68 +84,85 @@ def forecasts(
     }
 
 
+def first_to_end(
+    most: int, *, within: int, at: datetime
+) -> list[tuple[CreditCode, Forecast]]:
+    """Return the active codes whose credits end soonest, within so many days.
+
+    Where many end soon, those that end later are not even read.
+    """
+    found: list[tuple[CreditCode, Forecast]] = []
+    for days in (*(each for each in SOON if each < within), within):
+        found = heapq.nsmallest(most, ending_within(days, at=at), key=_end)
+        if len(found) == most:
+            break
+    return found
+
+
+def _end(pair: tuple[CreditCode, Forecast]) -> Any:
+    return pair[1].lasts_until
+
+
 def ending_within(days: int, *, at: datetime) -> Iterator[tuple[CreditCode, Forecast]]:
     """Yield the active codes whose credits last no longer than so many days more.
 
     In the order of their keys. Those that can't end by then are not even read.
     """
     until = at + timedelta(days=days)
-    for keys in _may_end_by(until, at=at):
-        for start in range(0, len(keys), CHUNK):
-            codes = CreditCode.objects.filter(pk__in=keys[start : start + CHUNK])
-            chunk = list(codes.order_by("pk"))
-            found = forecasts(chunk, at=at)
-            for code in chunk:
-                end = found[code.pk].lasts_until
-                if found[code.pk].balance and end and end <= until:
-                    yield code, found[code.pk]
+    # Not by a cursor, for which PostgreSQL would not share the work among its cores.
+    keys = iter(_may_end_by(until, at=at))
+    while some := list(islice(keys, CHUNK)):
+        chunk = list(CreditCode.objects.filter(key_in("pk", some)).order_by("pk"))
+        found = forecasts(chunk, at=at)
+        for code in chunk:
+            end = found[code.pk].lasts_until
+            if found[code.pk].balance and end and end <= until:
+                yield code, found[code.pk]
 
 
-def _may_end_by(until: datetime, *, at: datetime) -> Iterator[list[int]]:
-    """Yield the keys of the codes that may end by then, for a part of them each time.
+def _may_end_by(until: datetime, *, at: datetime) -> QuerySet[Any, int]:
+    """Return the keys of the codes that may end by then, in their order. One query."""
+    left = CreditGrant.objects.unexpired(at).filter(
+        remaining__gt=0, code__state=CreditCode.State.ACTIVE, code__is_test=False
+    )
+    soon = (at, until)
+    keys = [
+        grants.order_by().values_list("code", flat=True)
+        for grants in (
+            # Apart, as an index finds each of them.
+            left.filter(expires_at__range=soon),
+            left.filter(code__expires_at__range=soon),
+            _spent_by(until, at, left),
+        )
+    ]
+    found: QuerySet[Any, int] = keys[0].union(*keys[1:]).order_by("code")
+    return found
 
-    A code whose credits end later ends by then only if so much is spent meanwhile.
+
+def _spent_by(
+    until: datetime, at: datetime, left: QuerySet[CreditGrant]
+) -> QuerySet[Any, Any]:
+    """Narrow grants to those that would be spent by then if there were no others.
+
     What was given back is left out of account: it would make the rate smaller.
     """
-    keys = CreditCode.objects.aggregate(first=Min("pk"), last=Max("pk"))
-    for first in range(keys["first"] or 1, (keys["last"] or 0) + 1, PART):
-        yield _keys_in(range(first, first + PART), until, at)
-
-
-def _keys_in(part: range, until: datetime, at: datetime) -> list[int]:
-    of_part: dict[str, int] = {"code__gte": part.start, "code__lt": part.stop}
-    lately = Redemption.objects.filter(
-        state=Redemption.State.CAPTURED, created_at__gte=at - WINDOW, **of_part
+    lately = left.filter(
+        code__redemptions__state=Redemption.State.CAPTURED,
+        code__redemptions__created_at__gte=at - WINDOW,
     )
-    left = CreditGrant.objects.filter(remaining__gt=0, **of_part)
-    later = Q(expires_at=None) | Q(expires_at__gt=until)
-    ending = left.filter(expires_at__gt=at, expires_at__lte=until)
-    spent, lasting = _sums(lately, "credits"), _sums(left.filter(later), "remaining")
-
-    def is_spent(pk: int, age: timedelta) -> bool:
-        return spent.get(pk, 0) * (until - at) >= lasting.get(pk, 0) * age
-
-    known = {*ending.values_list("code", flat=True), *spent}
-    likely = [pk for pk in known if is_spent(pk, SHORTEST_WINDOW)]
-    expiring = Q(expires_at__gt=at, expires_at__lte=until)
-    codes = CreditCode.objects.filter(
-        key_in("pk", likely) | expiring,
-        pk__gte=part.start,
-        pk__lt=part.stop,
-        state=CreditCode.State.ACTIVE,
-        is_test=False,
+    created_at = "code__created_at"
+    sums = lately.values("code", "pk", "remaining", created_at).annotate(
+        spent=Sum("code__redemptions__credits")
     )
-    columns = codes.order_by("pk").values_list("pk", "created_at", "expires_at")
-    return [
-        pk
-        for pk, created_at, end in columns
-        if (end and end <= until) or is_spent(pk, _age(created_at, at))
-    ]
-
-
-def _sums(rows: QuerySet[Any], name: str) -> dict[int, int]:
-    sums = rows.order_by().values_list("code").annotate(sum=Sum(name))
-    return dict(sums)
+    age = Case(
+        *(When(**{f"{created_at}__lte": at - each}, then=each.days) for each in AGES),
+        default=SHORTEST_WINDOW.days,
+    )
+    until_then = F("spent") * (until - at).days / age
+    found: QuerySet[Any, Any] = sums.filter(
+        GreaterThanOrEqual(until_then, F("remaining"))
+    )
+    return found
 
 
 def outlook(
@@ -171,7 +194,7 @@ def outlook(
 
 def _spent(code_ids: Iterable[int], *, since: datetime) -> dict[int, int]:
     lately = Redemption.objects.filter(
-        code__in=list(code_ids),
+        key_in("code", list(code_ids)),
         state=Redemption.State.CAPTURED,
         created_at__gte=since,
     )

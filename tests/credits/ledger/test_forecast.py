@@ -17,9 +17,11 @@ from oscar_training_credits.credits.ledger import forecast as forecast_module
 from oscar_training_credits.credits.ledger.forecast import (
     Portion,
     ending_within,
+    first_to_end,
     outlook,
 )
 from oscar_training_credits.credits.models import CreditCode
+from oscar_training_credits.credits.terms import MOST_GRANTED
 from oscar_training_credits.test.factories import (
     make_code,
     make_issued,
@@ -172,7 +174,7 @@ def test_a_code_with_nothing_left_has_run_dry(code):
 @pytest.mark.parametrize("days", [1, 30, 90, 365, 36_500])
 def test_who_ends_soon_is_found_without_a_look_at_each(db, today, days, monkeypatch):
     """Compared with the outlook of every code, one by one."""
-    monkeypatch.setattr(forecast_module, "PART", 7)
+    monkeypatch.setattr(forecast_module, "CHUNK", 7)
     random = Random(days)
     course = make_training(credits=3)
     for number in range(40):
@@ -209,3 +211,27 @@ def test_who_ends_soon_is_found_without_a_look_at_each(db, today, days, monkeypa
     found = [(code.pk, each) for code, each in ending_within(days, at=NOW)]
     assert found == expected
     assert days < 90 or found
+    in_time = sorted(ending_within(days, at=NOW), key=lambda each: each[1].lasts_until)
+    for most in (1, 5, 99):
+        assert first_to_end(most, within=days, at=NOW) == in_time[:most]
+
+
+def test_a_huge_balance_is_looked_for_as_any_other(db, today):
+    with time_machine.travel(NOW - 100 * DAY, tick=False):
+        code = make_code(MOST_GRANTED, text="ACME-TEAM-2027")
+    spend(90, days_ago=1)
+
+    assert list(ending_within(36_500, at=NOW)) == []
+    assert forecast(code).per_day == 1
+
+
+def test_where_many_end_soon_those_that_end_later_are_not_read(
+    db, today, django_assert_num_queries
+):
+    for days in (1, 2, 20, 80):
+        make_code(5, expires_at=NOW + days * DAY)
+
+    with django_assert_num_queries(4):
+        found = first_to_end(2, within=365, at=NOW)
+
+    assert [each.lasts_until for _code, each in found] == [NOW + DAY, NOW + 2 * DAY]

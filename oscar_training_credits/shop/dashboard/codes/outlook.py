@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
@@ -11,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from ....credits.ledger.forecast import Forecast, ending_within
+from ....credits.ledger.forecast import Forecast, ending_within, first_to_end
 from ....credits.models import CreditCode
 from ....credits.wording import last_day
 from ..widgets import PlainSelect
@@ -58,19 +57,16 @@ class OutlookView(ReportView):
     def headings(self) -> list[Any]:
         return [_("Holder"), *COLUMNS]
 
-    def found(self, form: OutlookForm) -> Iterator[tuple[CreditCode, Forecast]]:
-        return ending_within(int(form.cleaned_data["within"]), at=timezone.now())
-
     def shown_rows(self, form: OutlookForm) -> Iterator[Row]:
-        soonest = heapq.nsmallest(MOST_SHOWN + 1, self.found(form), key=end_of)
+        soonest = first_to_end(MOST_SHOWN + 1, within=days_of(form), at=timezone.now())
         return (row_of(*pair) for pair in soonest)
 
     def lines(self, form: OutlookForm) -> Iterator[list[Any]]:
-        return exported(self.found(form))
+        return exported(ending_within(days_of(form), at=timezone.now()))
 
 
-def end_of(pair: tuple[CreditCode, Forecast]) -> Any:
-    return pair[1].lasts_until
+def days_of(form: OutlookForm) -> int:
+    return int(form.cleaned_data["within"])
 
 
 def row_of(code: CreditCode, forecast: Forecast) -> Row:
