@@ -9,13 +9,14 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
+from django.db.models.lookups import Exact
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from ..models import CreditCode, Redemption
 from ..models.codes import CreditCodeQuerySet
 from . import listing
-from .rules.limits import is_used_once, used_once
+from .rules.limits import counting_at, is_used_once, used_once
 
 LEARNER_FIELDS = ("email", "first_name", "last_name")
 MOST_NAMESAKES = 100
@@ -74,26 +75,21 @@ def in_condition(
         return codes.filter(state=condition)
     enabled = codes.filter(state=CreditCode.State.ACTIVE)
     if condition == Condition.EXPIRED:
-        return enabled.filter(expires_at__lte=at)
+        # One index has the ends, another the few that are off: no row need be read.
+        off = set(CreditCode.State) - {CreditCode.State.ACTIVE}
+        others = CreditCode.objects.filter(pk=OuterRef("pk"), state__in=off)
+        return codes.filter(~Exists(others), expires_at__lte=at)
     unexpired = enabled.filter(Q(expires_at=None) | Q(expires_at__gt=at))
     if condition == Condition.NOT_STARTED:
         return unexpired.filter(starts_at__gt=at)
     started = unexpired.filter(Q(starts_at=None) | Q(starts_at__lte=at))
+    left = codes.grants().unexpired(at).filter(code=OuterRef("pk"), remaining__gt=0)
     if condition == Condition.USED_UP:
-        # Each of them from what is looked through alone.
-        empty = listing.holding_less(started, 1, at).values("pk")
-        return _among(started, empty, started.filter(used_once(at)).values("pk"))
-    spendable = codes.grants().unexpired(at).filter(remaining__gt=0)
-    funded = started.filter(Exists(spendable.filter(code=OuterRef("pk"))))
-    return funded.filter(~used_once(at))
-
-
-def _among(
-    codes: CreditCodeQuerySet, *sources: QuerySet[Any, Any]
-) -> CreditCodeQuerySet:
-    """Return the codes that any of these queries finds."""
-    first, *others = (source.order_by() for source in sources)
-    return codes.filter(pk__in=first.union(*others))
+        # Of one reason or the other, a database would look through all codes for each.
+        ordered = Exists(counting_at(at).filter(code=OuterRef("code")))
+        may_order = Q(Exact(OuterRef("one_order_only"), False)) | ~Q(ordered)
+        return started.filter(~Exists(left.filter(may_order)))
+    return started.filter(Exists(left)).filter(~used_once(at))
 
 
 def expiring(codes: CreditCodeQuerySet, days: int, at: datetime) -> CreditCodeQuerySet:

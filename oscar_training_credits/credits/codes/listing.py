@@ -175,7 +175,8 @@ def holding_less(
     at = at or timezone.now()
     most = credits - 1
     # What each grant of such a code must be; an index finds them.
-    small = Q(remaining_digits__lte=len(str(most)) if most > 0 else 0)
+    digits = len(str(most)) if most > 0 else 0
+    small = Q(remaining_digits__lte=digits, remaining__lt=credits)
     few = codes.grants().filter(small | Q(expires_at__lte=at))
     # What merely exists is joined, and not summed up for each code.
     some = codes.grants().unexpired(at).filter(remaining__gt=0)

@@ -33,8 +33,10 @@ TEXT = "ACME-TEAM-2026"
 DAY = timedelta(days=1)
 
 
-def found_as(condition: str, at: Any = None) -> set[CreditCode]:
+def found_as(condition: str, at: Any = None, of: Any = ()) -> set[CreditCode]:
     codes = CreditCode.objects.all()
+    for code in of:
+        codes = codes.among(range(code.pk, code.pk + 1))
     return set(finding.in_condition(codes, condition, at or timezone.now()))
 
 
@@ -185,6 +187,9 @@ def test_a_code_and_the_list_say_the_same(db, shapes):
             for condition in Condition:
                 mine = {code for code, each in said.items() if each is condition}
                 assert found_as(condition, at) == mine
+                assert found_as(condition, at, of=codes[:1]) == mine.intersection(
+                    codes[:1]
+                )
             staff = get_user_model()(pk=0, is_staff=True)
             for code, condition in said.items():
                 refused = first_refusal(code, Purchase(staff, at=at))

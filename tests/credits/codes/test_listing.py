@@ -92,6 +92,8 @@ def test_codes_are_found_by_label_and_last_four(term, found):
         pytest.param("south M\u00dcLLER", ["ACME"], id="words in any order"),
         pytest.param("(south", ["ACME"], id="after a sign"),
         pytest.param("ller", [], id="no piece of a word"),
+        pytest.param("bet", ["Swordfish"], id="after a blank"),
+        pytest.param("%", [], id="a sign that means something to databases"),
         pytest.param("spring", [], id="no other text"),
         pytest.param("acme", [], id="not the label"),
     ],
@@ -102,7 +104,7 @@ def test_codes_are_found_by_their_holder(term, found, is_few):
     make_code(label="Swordfish", holder="Spa Beta")
     codes = CreditCode.objects.all()
     if is_few:
-        codes = codes.among(range(code.pk, code.pk + 1))
+        codes = codes.among(range(code.pk, code.pk + 2))
 
     assert labels(listing.held_by(codes, term)) == found
 
