@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from ..credits import wording
@@ -59,7 +60,7 @@ def chart_of(balances: Sequence[Balance]) -> Chart | None:
         levels=tuple(f"{level}" for level in _levels(top)),
         days=tuple(wording.day_of(moment) for moment in (start, middle, end)),
         summary=summary,
-        rows=tuple(_by_day(balances))[:MOST_DAYS],
+        rows=tuple(_by_day(balances, MOST_DAYS)),
     )
 
 
@@ -94,8 +95,14 @@ def _levels(top: int) -> tuple[int, ...]:
     return top, top // 2, 0
 
 
-def _by_day(balances: Sequence[Balance]) -> list[tuple[str, int]]:
-    days: dict[str, int] = {}
-    for moment, balance in balances:
-        days[wording.day_of(moment)] = balance
-    return list(reversed(days.items()))
+def _by_day(balances: Sequence[Balance], most: int) -> list[tuple[str, int]]:
+    # The day of each moment in words would take longer than all of the drawing.
+    days: dict[date, tuple[str, int]] = {}
+    for moment, balance in reversed(balances):
+        day = timezone.localtime(moment).date()
+        if day in days:
+            continue
+        if len(days) == most:
+            break
+        days[day] = wording.day_of(moment), balance
+    return list(days.values())

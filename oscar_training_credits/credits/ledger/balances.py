@@ -7,13 +7,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.models import F, OuterRef, Subquery
 
 from ..codes.checking import CodeBalance, balance_with
+from ..codes.listing import key_in
 from ..models import CreditGrant, LedgerEntry, Redemption
 
 Balance = tuple[datetime, int]
 """The credits that could be spent from a moment on."""
+MOST_APART = 10
+"""The movements of so many grants are looked up one grant after the other."""
 TAKEN = (LedgerEntry.Kind.HOLD, LedgerEntry.Kind.REDEEM)
 
 
@@ -27,8 +31,8 @@ def balances_over_time(
     expires, as of today: what was extended meanwhile never was. Two queries.
     """
     grants = list(grants)
-    keys = list(latest_entries(grants).values_list("pk", flat=True)[:most])
-    rows = LedgerEntry.objects.filter(pk__in=keys).order_by("-pk")
+    keys = latest_entries(grants, most=most)
+    rows = LedgerEntry.objects.filter(key_in("pk", keys)).order_by("-pk")
     moves = list(rows.values_list("created_at", "grant_id", "credits"))
     left = {grant.pk: grant.remaining for grant in grants}
     for _moment, grant_id, credits in moves:
@@ -71,17 +75,33 @@ def left_after(redemptions: Iterable[Redemption]) -> list[CodeBalance]:
 
 
 def latest_entries(
-    grants: Iterable[CreditGrant], *, before: int | None = None
-) -> QuerySet[LedgerEntry]:
-    """Return the movements on these grants, the latest first: ask for keys alone.
+    grants: Iterable[CreditGrant], *, most: int, before: int | None = None
+) -> list[int]:
+    """Return the keys of the `most` latest movements on these grants, latest first.
 
-    An index has those together. The database must not walk along all movements, which
-    it would if it were to sort them by the key itself.
+    An index has those of each grant in order. The database must not walk along all
+    movements, which it would if it were to sort those of several grants by the key.
     """
-    entries = LedgerEntry.objects.filter(grant__in=list(grants))
-    if before is not None:
-        entries = entries.filter(pk__lt=before)
-    return entries.order_by((F("pk") + 0).desc())
+    grants = list(grants)
+    entries = (
+        LedgerEntry.objects.all()
+        if before is None
+        else (LedgerEntry.objects.filter(pk__lt=before))
+    )
+    if len(grants) > MOST_APART or not _sorts_parts():
+        of_all = entries.filter(grant__in=grants).order_by((F("pk") + 0).desc())
+        return list(of_all.values_list("pk", flat=True)[:most])
+    newest = entries.order_by("-pk").values_list("pk", flat=True)
+    parts = [newest.filter(grant=grant)[:most] for grant in grants]
+    if len(parts) < 2:
+        return [key for part in parts for key in part]
+    first, *others = parts
+    return list(first.union(*others, all=True).order_by("-pk")[:most])
+
+
+def _sorts_parts() -> bool:
+    features: Any = connections[DEFAULT_DB_ALIAS].features
+    return bool(features.supports_slicing_ordering_in_compound)
 
 
 def _walk(

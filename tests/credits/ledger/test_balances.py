@@ -8,7 +8,12 @@ import pytest
 from django.utils import timezone
 
 from oscar_training_credits import api
-from oscar_training_credits.credits.ledger.balances import balances_over_time
+from oscar_training_credits.credits.ledger import balances as ledger_balances
+from oscar_training_credits.credits.ledger.balances import (
+    balances_over_time,
+    latest_entries,
+)
+from oscar_training_credits.credits.models import LedgerEntry
 from oscar_training_credits.test.factories import (
     make_code,
     make_learner,
@@ -56,8 +61,29 @@ def test_what_expires_is_gone_from_then_on():
     assert balances(code, at=soon + DAY) == [0, 50, 55, 50, 50]
 
 
+@pytest.mark.parametrize("more", [0, 1, 3])
+@pytest.mark.parametrize("apart", [2, 10], ids=["together", "one by one"])
+def test_the_latest_movements_are_those_of_all_grants(monkeypatch, more, apart):
+    monkeypatch.setattr(ledger_balances, "MOST_APART", apart)
+    code = make_code(50, text=TEXT)
+    course = make_training("Course", credits=20)
+    for _number in range(more):
+        api.add_grant(code, 5)
+    place_order(make_learner(), (course.product, 1), text=TEXT)
+    make_code(50)
+    grants = list(code.grants.all())
+    entries = LedgerEntry.objects.filter(grant__code=code).order_by("-pk")
+    keys = list(entries.values_list("pk", flat=True))
+
+    assert latest_entries(grants, most=100) == keys
+    assert latest_entries(grants, most=2) == keys[:2]
+    assert latest_entries(grants, most=2, before=keys[0]) == keys[1:3]
+    assert latest_entries([], most=2) == []
+
+
 def test_it_takes_two_queries(django_assert_num_queries):
     code = make_code(50)
+    api.add_grant(code, 5)
     grants = list(code.grants.all())
 
     with django_assert_num_queries(2):

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from oscar_training_credits import api
+from oscar_training_credits.credits import wording
 from oscar_training_credits.shop.balance_chart import chart_of
 from oscar_training_credits.test.factories import make_code
 
@@ -37,6 +38,16 @@ def test_the_top_is_a_round_number(most, top):
     chart = chart_of([(START, most), (START + DAY, most)])
 
     assert chart.levels[0] == str(top)
+
+
+def test_the_table_has_the_last_balance_of_each_of_the_latest_days():
+    moves = [(START + hours * DAY / 2, hours) for hours in range(200)]
+
+    rows = chart_of(moves).rows
+
+    assert len(rows) == 60
+    assert rows[0] == (wording.day_of(moves[-1][0]), 199)
+    assert [balance for _day, balance in rows[:4]] == [199, 198, 196, 194]
 
 
 @pytest.mark.parametrize("balances", [[], [(START, 5), (START, 5)]])

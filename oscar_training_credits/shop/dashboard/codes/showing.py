@@ -241,8 +241,8 @@ def entries_of(
     grants: Iterable[CreditGrant], before: int | None = None, *, most: int
 ) -> QuerySet[LedgerEntry]:
     """Return the latest movements on these grants, or before one, `most` at most."""
-    keys = latest_entries(grants, before=before).values_list("pk", flat=True)[:most]
-    rows = LedgerEntry.objects.filter(pk__in=list(keys)).order_by("-pk")
+    keys = latest_entries(grants, before=before, most=most)
+    rows = LedgerEntry.objects.filter(pk__in=keys).order_by("-pk")
     return rows.select_related(
         "grant__created_by",
         "change__changed_by",
@@ -275,7 +275,7 @@ def what_of(entry: LedgerEntry) -> str:
         return _("Given back")
     redemption = entry.redemption
     if entry.kind != Kind.HOLD or redemption is None:
-        return str(entry.get_kind_display())
+        return str(Kind(entry.kind).label)
     if redemption.state == State.CAPTURED:
         return _("Redeemed, held before")
     if redemption.state == State.RELEASED:
