@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Min, Q, QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -80,6 +80,14 @@ class EntryFilters(Sent):
     until = Moment(required=False, help_text="Not those of this moment itself.")
     oldest_first = serializers.BooleanField(default=False)
 
+    @property
+    def are_refunds(self) -> bool:
+        """Tell whether all refunds are asked for, and not those of one order."""
+        asked = self.validated_data
+        return (
+            asked.get("kind") == LedgerEntry.Kind.REFUND and "order_number" not in asked
+        )
+
     def entries(self) -> QuerySet[LedgerEntry]:
         columns = {
             "kind": "kind",
@@ -115,22 +123,49 @@ class OldestFirst(NewestFirst):
     ordering = "pk"
 
 
-class OfOneCode(KeysFirst):
-    """Pages of the entries of one code, which an index has together."""
+class Together(KeysFirst):
+    """Pages of entries that an index has together, as those of one code."""
 
     def __init__(self, ordering: str) -> None:
         self.ordering = ordering
 
     def first_keys(self, rows: Any, cursor: Any, most: int) -> list[int]:
-        is_newest_first = self.ordering.startswith("-") != bool(
-            cursor and cursor.reverse
-        )
+        is_newest_first = self.is_newest_first(cursor)
         key = F("pk") + 0
         rows = rows.order_by(key.desc() if is_newest_first else key.asc())
         if cursor and cursor.position:
             beyond = "pk__lt" if is_newest_first else "pk__gt"
             rows = rows.filter(**{beyond: int(cursor.position)})
         return list(rows.values_list("pk", flat=True)[:most])
+
+    def is_newest_first(self, cursor: Any) -> bool:
+        return self.ordering.startswith("-") != bool(cursor and cursor.reverse)
+
+
+class Refunds(Together):
+    """Pages of refunds, which may be one entry in a hundred, or in a million."""
+
+    NEAR = 20_000
+    """Among so many entries the first page is looked for, before the index is read."""
+
+    def first_keys(self, rows: Any, cursor: Any, most: int) -> list[int]:
+        near = rows.filter(pk__range=self.near(cursor))
+        found = super().first_keys(near, cursor, most)
+        if len(found) == most:
+            return found
+        return super().first_keys(rows.filter(refund__isnull=False), cursor, most)
+
+    def near(self, cursor: Any) -> tuple[int, int]:
+        """Return the keys that come next, from one to another."""
+        is_newest_first = self.is_newest_first(cursor)
+        if cursor and cursor.position:
+            start = int(cursor.position)
+        else:
+            end = Max("pk") if is_newest_first else Min("pk")
+            start = LedgerEntry.objects.aggregate(end=end)["end"] or 0
+        if is_newest_first:
+            return start - self.NEAR, start
+        return start, start + self.NEAR
 
 
 class EntriesView(ApiView):
@@ -147,9 +182,9 @@ class EntriesView(ApiView):
     def get(self, request: Any) -> Response:
         filters = self.asked(EntryFilters)
         asked = filters.validated_data
-        pages = OldestFirst if asked["oldest_first"] else NewestFirst
+        pages: Any = OldestFirst if asked["oldest_first"] else NewestFirst
         if "code" in asked:
-            return self.page_of(
-                filters.entries(), EntrySerializer, partial(OfOneCode, pages.ordering)
-            )
+            pages = partial(Together, pages.ordering)
+        elif filters.are_refunds:
+            pages = partial(Refunds, pages.ordering)
         return self.page_of(filters.entries(), EntrySerializer, pages)

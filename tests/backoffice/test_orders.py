@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from oscar_training_credits.backoffice import entries
 from oscar_training_credits.credits.codes.issuing import add_grant
 from oscar_training_credits.credits.models import Access, Refund
 from oscar_training_credits.shop.order.audit_rules import audit
@@ -121,8 +122,36 @@ def test_pages_of_the_movements_of_a_code_lead_to_the_end_and_back(crm, oldest_f
         add_grant(code, credits)
         add_grant(other, 9)
 
-    url = f"/api/training/entries/?page_size=2&code={code.pk}"
-    url += f"&oldest_first={oldest_first}"
+    there, back = there_and_back(crm, f"code={code.pk}&oldest_first={oldest_first}")
+
+    in_order = [[1, 2], [3, 4], [5]] if oldest_first else [[5, 4], [3, 2], [1]]
+    assert there == in_order
+    assert back == there[-2::-1]
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+@pytest.mark.parametrize("near", [1, 4, 1_000], ids=["rare", "some", "many"])
+def test_pages_of_refunds_lead_to_the_end_and_back(
+    crm, monkeypatch, near, oldest_first
+):
+    monkeypatch.setattr(entries.Refunds, "NEAR", near)
+    issued = make_issued(1_000)
+    for credits in (1, 2, 3, 4, 5):
+        training = make_training(f"Of {credits}", credits=credits)
+        bought = place_order(make_learner(), (training.product, 1), text=issued.text)
+        crm.send(f"/orders/{bought.number}/refunds/")
+    add_grant(issued.code, 9)
+
+    there, back = there_and_back(crm, f"kind=refund&oldest_first={oldest_first}")
+
+    in_order = [[1, 2], [3, 4], [5]] if oldest_first else [[5, 4], [3, 2], [1]]
+    assert there == in_order
+    assert back == there[-2::-1]
+
+
+def there_and_back(crm: Caller, asked: str) -> tuple[list[Any], list[Any]]:
+    """Return the credits on each page of entries, read to the end and back."""
+    url = f"/api/training/entries/?page_size=2&{asked}"
     there, back = [], []
     while url:
         page = crm.client.get(url).json()
@@ -133,7 +162,4 @@ def test_pages_of_the_movements_of_a_code_lead_to_the_end_and_back(crm, oldest_f
         page = crm.client.get(url).json()
         back.append([each["credits"] for each in page["results"]])
         url = page["previous"]
-
-    in_order = [[1, 2], [3, 4], [5]] if oldest_first else [[5, 4], [3, 2], [1]]
-    assert there == in_order
-    assert back == there[-2::-1]
+    return there, back
