@@ -138,6 +138,16 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "job on many codes",
                 "verbose_name_plural": "jobs on many codes",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("done__lte", models.F("total"))),
+                        name="training_credits_job_not_overdone",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("idempotency_key",),
+                        name="training_credits_planned_once",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -217,6 +227,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("job", "number"),
+                        name="training_credits_one_part_per_number",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CreditCode",
@@ -441,6 +459,51 @@ class Migration(migrations.Migration):
                     ("explain_creditcode", "Can ask why a code works for a learner"),
                     ("report_creditcode", "Can see reports on credits"),
                 ],
+                "indexes": [
+                    models.Index(
+                        fields=["label", "id"], name="training_credits_code_label"
+                    ),
+                    models.Index(
+                        fields=["expires_at", "id"], name="training_credits_code_end"
+                    ),
+                    models.Index(
+                        fields=["state", "id"], name="training_credits_code_state"
+                    ),
+                    models.Index(
+                        condition=models.Q(("starts_at__isnull", False)),
+                        fields=["starts_at"],
+                        name="training_credits_code_start",
+                    ),
+                    models.Index(
+                        condition=models.Q(("is_test", True)),
+                        fields=["is_test"],
+                        name="training_credits_code_test",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("digest",), name="training_credits_one_code_per_digest"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("starts_at", None),
+                            ("expires_at", None),
+                            ("expires_at__gt", models.F("starts_at")),
+                            _connector="OR",
+                        ),
+                        name="training_credits_code_ends_after_start",
+                        violation_error_message="It must end after it starts.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ends_access", False),
+                            ("expires_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="training_credits_access_ends_with_code",
+                        violation_error_message="Say until when the code is usable: access is to end then.",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -490,6 +553,11 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "manager of a code",
                 "verbose_name_plural": "managers of codes",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("code", "email"), name="training_credits_manager_once"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -591,6 +659,12 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "change of a code",
                 "verbose_name_plural": "changes of codes",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("idempotency_key",),
+                        name="training_credits_changed_once",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -624,6 +698,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("basket", "code"),
+                        name="training_credits_code_applied_once",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CreditGrant",
@@ -757,6 +839,39 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "grant",
                 "verbose_name_plural": "grants",
+                "indexes": [
+                    models.Index(
+                        fields=["remaining_digits", "code"],
+                        name="training_credits_grant_left",
+                    ),
+                    models.Index(
+                        fields=["expires_at"], name="training_credits_grant_end"
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("remaining__gte", 0),
+                            ("remaining__lte", models.F("credits")),
+                        ),
+                        name="training_credits_grant_not_overdrawn",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("credits__gte", 1)),
+                        name="training_credits_grant_not_empty",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("paid_amount", None), ("paid_currency", "")),
+                            models.Q(
+                                ("paid_amount__gte", 0),
+                                models.Q(("paid_currency", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="training_credits_grant_paid_in_a_currency",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -820,6 +935,12 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "credit pack",
                 "verbose_name_plural": "credit packs",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("credits__gte", 1)),
+                        name="training_credits_pack_has_credits",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -916,6 +1037,28 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "request for credits",
                 "verbose_name_plural": "requests for credits",
+                "indexes": [
+                    models.Index(
+                        fields=["state", "created_at"],
+                        name="training_credits_request_state",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("open_key",), name="training_credits_one_open_request"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("open_key__isnull", False), ("state", "open")),
+                            models.Q(
+                                models.Q(("state", "open"), _negated=True),
+                                ("open_key", None),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="training_credits_request_open_or_not",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1080,6 +1223,25 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "sale of credits",
                 "verbose_name_plural": "sales of credits",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("credits__gte", 1), ("quantity__gte", 1)),
+                        name="training_credits_sale_of_some",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("taken_back", None),
+                            (
+                                "taken_back__lte",
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("credits"), "*", models.F("quantity")
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="training_credits_sale_taken_back_once",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1101,684 +1263,6 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="partner.stockrecord",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Place",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                ("number", models.PositiveIntegerField(verbose_name="number")),
-                (
-                    "meant_for",
-                    models.CharField(
-                        blank=True, max_length=200, verbose_name="meant for"
-                    ),
-                ),
-                ("salt", models.CharField(editable=False, max_length=32)),
-                ("access_days", models.PositiveIntegerField(blank=True, null=True)),
-                (
-                    "starts_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="starts"),
-                ),
-                (
-                    "ends_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="ends"),
-                ),
-                (
-                    "claimed_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="claimed"),
-                ),
-                (
-                    "revoked_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="revoked"),
-                ),
-                (
-                    "order_line",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="training_places",
-                        to="order.line",
-                        verbose_name="order line",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "place",
-                "verbose_name_plural": "places",
-            },
-        ),
-        migrations.CreateModel(
-            name="Access",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                (
-                    "starts_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, verbose_name="starts"
-                    ),
-                ),
-                (
-                    "ends_at",
-                    models.DateTimeField(blank=True, null=True, verbose_name="ends"),
-                ),
-                (
-                    "learner",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="training_access",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="learner",
-                    ),
-                ),
-                (
-                    "order_line",
-                    models.OneToOneField(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="training_access",
-                        to="order.line",
-                        verbose_name="order line",
-                    ),
-                ),
-                (
-                    "place",
-                    models.OneToOneField(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="access",
-                        to="training_credits.place",
-                        verbose_name="place",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "access",
-                "verbose_name_plural": "access",
-            },
-        ),
-        migrations.CreateModel(
-            name="PlaceMail",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                (
-                    "address",
-                    models.EmailField(max_length=254, verbose_name="e-mail address"),
-                ),
-                ("idempotency_key", models.CharField(editable=False, max_length=64)),
-                (
-                    "sent_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, verbose_name="sent"
-                    ),
-                ),
-                (
-                    "place",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="mails",
-                        to="training_credits.place",
-                        verbose_name="place",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "mail of a place",
-                "verbose_name_plural": "mails of places",
-            },
-        ),
-        migrations.CreateModel(
-            name="Redemption",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("held", "Held"),
-                            ("captured", "Captured"),
-                            ("released", "Released"),
-                        ],
-                        max_length=10,
-                        verbose_name="state",
-                    ),
-                ),
-                (
-                    "order_number",
-                    models.CharField(max_length=128, verbose_name="order number"),
-                ),
-                (
-                    "attempt",
-                    models.PositiveSmallIntegerField(default=1, verbose_name="attempt"),
-                ),
-                ("credits", models.PositiveIntegerField(verbose_name="credits")),
-                (
-                    "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, verbose_name="created"
-                    ),
-                ),
-                (
-                    "expires_at",
-                    models.DateTimeField(
-                        help_text="For a hold: when it lapses by itself.",
-                        null=True,
-                        verbose_name="held until",
-                    ),
-                ),
-                (
-                    "basket",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="credit_redemptions",
-                        to="basket.basket",
-                        verbose_name="basket",
-                    ),
-                ),
-                (
-                    "code",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="redemptions",
-                        to="training_credits.creditcode",
-                        verbose_name="code",
-                    ),
-                ),
-                (
-                    "learner",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="learner",
-                    ),
-                ),
-                (
-                    "order",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="credit_redemptions",
-                        to="order.order",
-                        verbose_name="order",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "redemption",
-                "verbose_name_plural": "redemptions",
-            },
-        ),
-        migrations.CreateModel(
-            name="RedemptionLine",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                ("basket_line", models.BigIntegerField(verbose_name="basket line")),
-                (
-                    "unit_credits",
-                    models.PositiveIntegerField(verbose_name="credits each"),
-                ),
-                ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
-                ("credits", models.PositiveIntegerField(verbose_name="credits")),
-                (
-                    "refunded",
-                    models.PositiveIntegerField(default=0, verbose_name="refunded"),
-                ),
-                (
-                    "grant",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="training_credits.creditgrant",
-                    ),
-                ),
-                (
-                    "redemption",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="lines",
-                        to="training_credits.redemption",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "redemption line",
-                "verbose_name_plural": "redemption lines",
-            },
-        ),
-        migrations.CreateModel(
-            name="Refund",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                (
-                    "idempotency_key",
-                    models.CharField(
-                        help_text="What asked for it. Asking again with the same key does nothing.",
-                        max_length=128,
-                        verbose_name="idempotency key",
-                    ),
-                ),
-                ("credits", models.PositiveIntegerField(verbose_name="credits")),
-                (
-                    "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, verbose_name="created"
-                    ),
-                ),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="created by",
-                    ),
-                ),
-                (
-                    "redemption",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="refunds",
-                        to="training_credits.redemption",
-                        verbose_name="redemption",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "refund",
-                "verbose_name_plural": "refunds",
-            },
-        ),
-        migrations.CreateModel(
-            name="LedgerEntry",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("grant", "Granted"),
-                            ("redeem", "Redeemed"),
-                            ("hold", "Held"),
-                            ("release", "Released"),
-                            ("refund", "Refunded"),
-                            ("adjust", "Adjusted"),
-                            ("lapse", "Lapsed"),
-                            ("move", "Moved"),
-                        ],
-                        max_length=10,
-                        verbose_name="kind",
-                    ),
-                ),
-                (
-                    "credits",
-                    models.IntegerField(
-                        help_text="Positive when added, negative when taken.",
-                        verbose_name="credits",
-                    ),
-                ),
-                ("balance", models.PositiveIntegerField(verbose_name="balance after")),
-                (
-                    "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, verbose_name="created"
-                    ),
-                ),
-                (
-                    "change",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="entries",
-                        to="training_credits.codechange",
-                        verbose_name="change",
-                    ),
-                ),
-                (
-                    "grant",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="entries",
-                        to="training_credits.creditgrant",
-                        verbose_name="grant",
-                    ),
-                ),
-                (
-                    "redemption",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="entries",
-                        to="training_credits.redemption",
-                        verbose_name="redemption",
-                    ),
-                ),
-                (
-                    "refund",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="entries",
-                        to="training_credits.refund",
-                        verbose_name="refund",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "ledger entry",
-                "verbose_name_plural": "ledger entries",
-                "base_manager_name": "objects",
-            },
-        ),
-        migrations.CreateModel(
-            name="RefundLine",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
-                ("credits", models.PositiveIntegerField(verbose_name="credits")),
-                (
-                    "grant",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="training_credits.creditgrant",
-                    ),
-                ),
-                (
-                    "redemption_line",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="refund_lines",
-                        to="training_credits.redemptionline",
-                    ),
-                ),
-                (
-                    "refund",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="lines",
-                        to="training_credits.refund",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "refund line",
-                "verbose_name_plural": "refund lines",
-            },
-        ),
-        migrations.CreateModel(
-            name="Reinstatement",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                ("credits", models.PositiveIntegerField(verbose_name="credits")),
-                ("expired_at", models.DateTimeField(verbose_name="had expired")),
-                (
-                    "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, verbose_name="valid again"
-                    ),
-                ),
-                (
-                    "grant",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="reinstatements",
-                        to="training_credits.creditgrant",
-                        verbose_name="grant",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "reinstatement",
-                "verbose_name_plural": "reinstatements",
-            },
-        ),
-        migrations.CreateModel(
-            name="SettledLine",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                (
-                    "unit_credits",
-                    models.PositiveIntegerField(verbose_name="credits each"),
-                ),
-                ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
-                (
-                    "refunded_quantity",
-                    models.PositiveIntegerField(default=0, verbose_name="refunded"),
-                ),
-                (
-                    "money_price",
-                    models.DecimalField(
-                        decimal_places=2,
-                        help_text="What the line would have cost in the order's currency, tax included; empty where there was no money price.",
-                        max_digits=12,
-                        null=True,
-                        verbose_name="money price",
-                    ),
-                ),
-                (
-                    "order_line",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="settled_line",
-                        to="order.line",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "line paid in credits",
-                "verbose_name_plural": "lines paid in credits",
-            },
-        ),
-        migrations.AddField(
-            model_name="redemptionline",
-            name="settled_line",
-            field=models.ForeignKey(
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="redemption_lines",
-                to="training_credits.settledline",
-            ),
-        ),
-        migrations.CreateModel(
-            name="TakenPayment",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                (
-                    "order_number",
-                    models.CharField(max_length=128, verbose_name="order number"),
-                ),
-                ("currency", models.CharField(max_length=12, verbose_name="currency")),
-                (
-                    "amount_allocated",
-                    models.DecimalField(
-                        decimal_places=2, max_digits=12, verbose_name="allocated"
-                    ),
-                ),
-                (
-                    "amount_debited",
-                    models.DecimalField(
-                        decimal_places=2, max_digits=12, verbose_name="debited"
-                    ),
-                ),
-                (
-                    "reference",
-                    models.CharField(
-                        blank=True, max_length=255, verbose_name="reference"
-                    ),
-                ),
-                (
-                    "label",
-                    models.CharField(blank=True, max_length=128, verbose_name="label"),
-                ),
-                (
-                    "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, verbose_name="taken"
-                    ),
-                ),
-                (
-                    "settled_at",
-                    models.DateTimeField(
-                        db_index=True, null=True, verbose_name="settled"
-                    ),
-                ),
-                (
-                    "basket",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to="basket.basket",
-                        verbose_name="basket",
-                    ),
-                ),
-                (
-                    "source_type",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="payment.sourcetype",
-                        verbose_name="source type",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "payment without an order",
-                "verbose_name_plural": "payments without an order",
-            },
-        ),
-        migrations.CreateModel(
-            name="TopUpChoice",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True,
-                        primary_key=True,
-                        serialize=False,
-                        verbose_name="ID",
-                    ),
-                ),
-                (
-                    "code",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="training_credits.creditcode",
-                    ),
-                ),
-                (
-                    "line",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="top_up_choice",
-                        to="basket.line",
                     ),
                 ),
             ],
@@ -1895,7 +1379,862 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "training product",
                 "verbose_name_plural": "training products",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("credit_only", False),
+                            ("credits__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="training_credits_credit_only_has_credits",
+                        violation_error_message="A credit-only product needs a price in credits.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("credits", None), ("credits__gte", 1), _connector="OR"
+                        ),
+                        name="training_credits_price_is_positive",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "plan"), ("plan_content__isnull", False)),
+                            models.Q(
+                                models.Q(("kind", "plan"), _negated=True),
+                                ("plan_content", None),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="training_credits_plan_has_content",
+                        violation_error_message="A plan has content, and nothing else has.",
+                    ),
+                ],
             },
+        ),
+        migrations.CreateModel(
+            name="Place",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(verbose_name="number")),
+                (
+                    "meant_for",
+                    models.CharField(
+                        blank=True, max_length=200, verbose_name="meant for"
+                    ),
+                ),
+                ("salt", models.CharField(editable=False, max_length=32)),
+                ("access_days", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "starts_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="starts"),
+                ),
+                (
+                    "ends_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="ends"),
+                ),
+                (
+                    "claimed_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="claimed"),
+                ),
+                (
+                    "revoked_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="revoked"),
+                ),
+                (
+                    "order_line",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="training_places",
+                        to="order.line",
+                        verbose_name="order line",
+                    ),
+                ),
+                (
+                    "training",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="training_credits.trainingproduct",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "place",
+                "verbose_name_plural": "places",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("order_line", "number"),
+                        name="training_credits_place_number",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("salt",), name="training_credits_place_salt_once"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Access",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "starts_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="starts"
+                    ),
+                ),
+                (
+                    "ends_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="ends"),
+                ),
+                (
+                    "learner",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="training_access",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="learner",
+                    ),
+                ),
+                (
+                    "order_line",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="training_access",
+                        to="order.line",
+                        verbose_name="order line",
+                    ),
+                ),
+                (
+                    "place",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="access",
+                        to="training_credits.place",
+                        verbose_name="place",
+                    ),
+                ),
+                (
+                    "training",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="access",
+                        to="training_credits.trainingproduct",
+                        verbose_name="training product",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "access",
+                "verbose_name_plural": "access",
+                "indexes": [
+                    models.Index(
+                        fields=["learner", "training"],
+                        name="training_access_by_learner",
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("ends_at", None),
+                            ("ends_at__gte", models.F("starts_at")),
+                            _connector="OR",
+                        ),
+                        name="training_credits_access_ends_after_start",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("order_line", None), ("place", None), _connector="OR"
+                        ),
+                        name="training_credits_access_has_one_ground",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PlaceMail",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "address",
+                    models.EmailField(max_length=254, verbose_name="e-mail address"),
+                ),
+                ("idempotency_key", models.CharField(editable=False, max_length=64)),
+                (
+                    "sent_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="sent"
+                    ),
+                ),
+                (
+                    "place",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="mails",
+                        to="training_credits.place",
+                        verbose_name="place",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "mail of a place",
+                "verbose_name_plural": "mails of places",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("idempotency_key",),
+                        name="training_credits_place_mailed_once",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Redemption",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("held", "Held"),
+                            ("captured", "Captured"),
+                            ("released", "Released"),
+                        ],
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "order_number",
+                    models.CharField(max_length=128, verbose_name="order number"),
+                ),
+                (
+                    "attempt",
+                    models.PositiveSmallIntegerField(default=1, verbose_name="attempt"),
+                ),
+                ("credits", models.PositiveIntegerField(verbose_name="credits")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="created"
+                    ),
+                ),
+                (
+                    "expires_at",
+                    models.DateTimeField(
+                        help_text="For a hold: when it lapses by itself.",
+                        null=True,
+                        verbose_name="held until",
+                    ),
+                ),
+                (
+                    "basket",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="credit_redemptions",
+                        to="basket.basket",
+                        verbose_name="basket",
+                    ),
+                ),
+                (
+                    "code",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemptions",
+                        to="training_credits.creditcode",
+                        verbose_name="code",
+                    ),
+                ),
+                (
+                    "learner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="learner",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credit_redemptions",
+                        to="order.order",
+                        verbose_name="order",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "redemption",
+                "verbose_name_plural": "redemptions",
+                "indexes": [
+                    models.Index(
+                        fields=["code", "id"], name="training_credits_code_orders"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("order", "code"), name="training_credits_one_redemption"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("order_number", "code", "attempt"),
+                        name="training_credits_one_redemption_per_attempt",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("order__isnull", False), ("state", "captured")),
+                            models.Q(
+                                models.Q(("state", "captured"), _negated=True),
+                                ("order__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="training_credits_captured_with_order",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("credits__gte", 1)),
+                        name="training_credits_redemption_not_empty",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SettledLine",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "unit_credits",
+                    models.PositiveIntegerField(verbose_name="credits each"),
+                ),
+                ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
+                (
+                    "refunded_quantity",
+                    models.PositiveIntegerField(default=0, verbose_name="refunded"),
+                ),
+                (
+                    "money_price",
+                    models.DecimalField(
+                        decimal_places=2,
+                        help_text="What the line would have cost in the order's currency, tax included; empty where there was no money price.",
+                        max_digits=12,
+                        null=True,
+                        verbose_name="money price",
+                    ),
+                ),
+                (
+                    "order_line",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="settled_line",
+                        to="order.line",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "line paid in credits",
+                "verbose_name_plural": "lines paid in credits",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("refunded_quantity__lte", models.F("quantity"))
+                        ),
+                        name="training_credits_line_refunded_once",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="RedemptionLine",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("basket_line", models.BigIntegerField(verbose_name="basket line")),
+                (
+                    "unit_credits",
+                    models.PositiveIntegerField(verbose_name="credits each"),
+                ),
+                ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
+                ("credits", models.PositiveIntegerField(verbose_name="credits")),
+                (
+                    "refunded",
+                    models.PositiveIntegerField(default=0, verbose_name="refunded"),
+                ),
+                (
+                    "grant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="training_credits.creditgrant",
+                    ),
+                ),
+                (
+                    "redemption",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="training_credits.redemption",
+                    ),
+                ),
+                (
+                    "settled_line",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="redemption_lines",
+                        to="training_credits.settledline",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "redemption line",
+                "verbose_name_plural": "redemption lines",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("redemption", "grant", "basket_line"),
+                        name="training_credits_one_redemption_line",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("refunded__lte", models.F("credits"))),
+                        name="training_credits_refunded_at_most_once",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Refund",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "idempotency_key",
+                    models.CharField(
+                        help_text="What asked for it. Asking again with the same key does nothing.",
+                        max_length=128,
+                        verbose_name="idempotency key",
+                    ),
+                ),
+                ("credits", models.PositiveIntegerField(verbose_name="credits")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="created"
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
+                    ),
+                ),
+                (
+                    "redemption",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="refunds",
+                        to="training_credits.redemption",
+                        verbose_name="redemption",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "refund",
+                "verbose_name_plural": "refunds",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("redemption", "idempotency_key"),
+                        name="training_credits_one_refund",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("credits__gte", 1)),
+                        name="training_credits_refund_not_empty",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="LedgerEntry",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("grant", "Granted"),
+                            ("redeem", "Redeemed"),
+                            ("hold", "Held"),
+                            ("release", "Released"),
+                            ("refund", "Refunded"),
+                            ("adjust", "Adjusted"),
+                            ("lapse", "Lapsed"),
+                            ("move", "Moved"),
+                        ],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "credits",
+                    models.IntegerField(
+                        help_text="Positive when added, negative when taken.",
+                        verbose_name="credits",
+                    ),
+                ),
+                ("balance", models.PositiveIntegerField(verbose_name="balance after")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="created"
+                    ),
+                ),
+                (
+                    "change",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="training_credits.codechange",
+                        verbose_name="change",
+                    ),
+                ),
+                (
+                    "grant",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="training_credits.creditgrant",
+                        verbose_name="grant",
+                    ),
+                ),
+                (
+                    "redemption",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="training_credits.redemption",
+                        verbose_name="redemption",
+                    ),
+                ),
+                (
+                    "refund",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="training_credits.refund",
+                        verbose_name="refund",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "ledger entry",
+                "verbose_name_plural": "ledger entries",
+                "base_manager_name": "objects",
+                "indexes": [
+                    models.Index(
+                        fields=["grant", "id"], name="training_credits_grant_entries"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("redemption", "grant", "kind"),
+                        name="training_credits_one_entry",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("refund", "grant"),
+                        name="training_credits_one_refund_entry",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("credits", 0), _negated=True),
+                        name="training_credits_entry_moves_credits",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="RefundLine",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("quantity", models.PositiveIntegerField(verbose_name="quantity")),
+                ("credits", models.PositiveIntegerField(verbose_name="credits")),
+                (
+                    "grant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="training_credits.creditgrant",
+                    ),
+                ),
+                (
+                    "redemption_line",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="refund_lines",
+                        to="training_credits.redemptionline",
+                    ),
+                ),
+                (
+                    "refund",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lines",
+                        to="training_credits.refund",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "refund line",
+                "verbose_name_plural": "refund lines",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("refund", "redemption_line"),
+                        name="training_credits_one_refund_line",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("credits__gte", 1), ("quantity__gte", 1)),
+                        name="training_credits_refund_line_not_empty",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Reinstatement",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                ("credits", models.PositiveIntegerField(verbose_name="credits")),
+                ("expired_at", models.DateTimeField(verbose_name="had expired")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="valid again"
+                    ),
+                ),
+                (
+                    "grant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reinstatements",
+                        to="training_credits.creditgrant",
+                        verbose_name="grant",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "reinstatement",
+                "verbose_name_plural": "reinstatements",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("credits__gte", 1),
+                            ("expired_at__lte", models.F("created_at")),
+                        ),
+                        name="training_credits_reinstated_after_expiry",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="TakenPayment",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "order_number",
+                    models.CharField(max_length=128, verbose_name="order number"),
+                ),
+                ("currency", models.CharField(max_length=12, verbose_name="currency")),
+                (
+                    "amount_allocated",
+                    models.DecimalField(
+                        decimal_places=2, max_digits=12, verbose_name="allocated"
+                    ),
+                ),
+                (
+                    "amount_debited",
+                    models.DecimalField(
+                        decimal_places=2, max_digits=12, verbose_name="debited"
+                    ),
+                ),
+                (
+                    "reference",
+                    models.CharField(
+                        blank=True, max_length=255, verbose_name="reference"
+                    ),
+                ),
+                (
+                    "label",
+                    models.CharField(blank=True, max_length=128, verbose_name="label"),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, verbose_name="taken"
+                    ),
+                ),
+                (
+                    "settled_at",
+                    models.DateTimeField(
+                        db_index=True, null=True, verbose_name="settled"
+                    ),
+                ),
+                (
+                    "basket",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="basket.basket",
+                        verbose_name="basket",
+                    ),
+                ),
+                (
+                    "source_type",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="payment.sourcetype",
+                        verbose_name="source type",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "payment without an order",
+                "verbose_name_plural": "payments without an order",
+            },
+        ),
+        migrations.CreateModel(
+            name="TopUpChoice",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True,
+                        primary_key=True,
+                        serialize=False,
+                        verbose_name="ID",
+                    ),
+                ),
+                (
+                    "code",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="training_credits.creditcode",
+                    ),
+                ),
+                (
+                    "line",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="top_up_choice",
+                        to="basket.line",
+                    ),
+                ),
+            ],
         ),
         migrations.CreateModel(
             name="TermsChange",
@@ -1944,15 +2283,6 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "changes of terms",
             },
         ),
-        migrations.AddField(
-            model_name="place",
-            name="training",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="training_credits.trainingproduct",
-            ),
-        ),
         migrations.CreateModel(
             name="PathCourse",
             fields=[
@@ -1985,6 +2315,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("path", "course"),
+                        name="training_credits_course_once_in_path",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="DueAccess",
@@ -2081,6 +2419,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("idempotency_key",), name="training_credits_sold_once"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Delivery",
@@ -2183,6 +2528,20 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "delivery",
                 "verbose_name_plural": "deliveries",
+                "indexes": [
+                    models.Index(
+                        fields=["delivered_at", "next_attempt_at"],
+                        name="training_delivery_due",
+                    ),
+                    models.Index(
+                        fields=["queue", "delivered_at"], name="training_delivery_queue"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("key",), name="training_credits_delivered_once"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2222,17 +2581,13 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "line of a request for credits",
                 "verbose_name_plural": "lines of requests for credits",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("request", "training"),
+                        name="training_credits_asked_once",
+                    ),
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="access",
-            name="training",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="access",
-                to="training_credits.trainingproduct",
-                verbose_name="training product",
-            ),
         ),
         migrations.CreateModel(
             name="TurnedAway",
@@ -2275,6 +2630,9 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "learner turned away",
                 "verbose_name_plural": "learners turned away",
+                "indexes": [
+                    models.Index(fields=["day"], name="training_credits_turned_day"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -2355,446 +2713,5 @@ class Migration(migrations.Migration):
                     )
                 ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="codejob",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("done__lte", models.F("total"))),
-                name="training_credits_job_not_overdone",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="codejob",
-            constraint=models.UniqueConstraint(
-                fields=("idempotency_key",), name="training_credits_planned_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="codejobpart",
-            constraint=models.UniqueConstraint(
-                fields=("job", "number"), name="training_credits_one_part_per_number"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="creditcode",
-            index=models.Index(
-                fields=["label", "id"], name="training_credits_code_label"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="creditcode",
-            index=models.Index(
-                fields=["expires_at", "id"], name="training_credits_code_end"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="creditcode",
-            index=models.Index(
-                fields=["state", "id"], name="training_credits_code_state"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="creditcode",
-            index=models.Index(
-                condition=models.Q(("starts_at__isnull", False)),
-                fields=["starts_at"],
-                name="training_credits_code_start",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="creditcode",
-            index=models.Index(
-                condition=models.Q(("is_test", True)),
-                fields=["is_test"],
-                name="training_credits_code_test",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditcode",
-            constraint=models.UniqueConstraint(
-                fields=("digest",), name="training_credits_one_code_per_digest"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditcode",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("starts_at", None),
-                    ("expires_at", None),
-                    ("expires_at__gt", models.F("starts_at")),
-                    _connector="OR",
-                ),
-                name="training_credits_code_ends_after_start",
-                violation_error_message="It must end after it starts.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditcode",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("ends_access", False),
-                    ("expires_at__isnull", False),
-                    _connector="OR",
-                ),
-                name="training_credits_access_ends_with_code",
-                violation_error_message="Say until when the code is usable: access is to end then.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="codemanager",
-            constraint=models.UniqueConstraint(
-                fields=("code", "email"), name="training_credits_manager_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="codechange",
-            constraint=models.UniqueConstraint(
-                fields=("idempotency_key",), name="training_credits_changed_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="appliedcode",
-            constraint=models.UniqueConstraint(
-                fields=("basket", "code"), name="training_credits_code_applied_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="creditgrant",
-            index=models.Index(
-                fields=["remaining_digits", "code"], name="training_credits_grant_left"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="creditgrant",
-            index=models.Index(
-                fields=["expires_at"], name="training_credits_grant_end"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditgrant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("remaining__gte", 0), ("remaining__lte", models.F("credits"))
-                ),
-                name="training_credits_grant_not_overdrawn",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditgrant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("credits__gte", 1)),
-                name="training_credits_grant_not_empty",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditgrant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("paid_amount", None), ("paid_currency", "")),
-                    models.Q(
-                        ("paid_amount__gte", 0),
-                        models.Q(("paid_currency", ""), _negated=True),
-                    ),
-                    _connector="OR",
-                ),
-                name="training_credits_grant_paid_in_a_currency",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditpack",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("credits__gte", 1)),
-                name="training_credits_pack_has_credits",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="creditrequest",
-            index=models.Index(
-                fields=["state", "created_at"], name="training_credits_request_state"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditrequest",
-            constraint=models.UniqueConstraint(
-                fields=("open_key",), name="training_credits_one_open_request"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditrequest",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("open_key__isnull", False), ("state", "open")),
-                    models.Q(
-                        models.Q(("state", "open"), _negated=True), ("open_key", None)
-                    ),
-                    _connector="OR",
-                ),
-                name="training_credits_request_open_or_not",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="packsale",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("credits__gte", 1), ("quantity__gte", 1)),
-                name="training_credits_sale_of_some",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="packsale",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("taken_back", None),
-                    (
-                        "taken_back__lte",
-                        django.db.models.expressions.CombinedExpression(
-                            models.F("credits"), "*", models.F("quantity")
-                        ),
-                    ),
-                    _connector="OR",
-                ),
-                name="training_credits_sale_taken_back_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="placemail",
-            constraint=models.UniqueConstraint(
-                fields=("idempotency_key",), name="training_credits_place_mailed_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="redemption",
-            index=models.Index(
-                fields=["code", "id"], name="training_credits_code_orders"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="redemption",
-            constraint=models.UniqueConstraint(
-                fields=("order", "code"), name="training_credits_one_redemption"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="redemption",
-            constraint=models.UniqueConstraint(
-                fields=("order_number", "code", "attempt"),
-                name="training_credits_one_redemption_per_attempt",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="redemption",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("order__isnull", False), ("state", "captured")),
-                    models.Q(
-                        models.Q(("state", "captured"), _negated=True),
-                        ("order__isnull", True),
-                    ),
-                    _connector="OR",
-                ),
-                name="training_credits_captured_with_order",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="redemption",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("credits__gte", 1)),
-                name="training_credits_redemption_not_empty",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="refund",
-            constraint=models.UniqueConstraint(
-                fields=("redemption", "idempotency_key"),
-                name="training_credits_one_refund",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="refund",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("credits__gte", 1)),
-                name="training_credits_refund_not_empty",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="ledgerentry",
-            index=models.Index(
-                fields=["grant", "id"], name="training_credits_grant_entries"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgerentry",
-            constraint=models.UniqueConstraint(
-                fields=("redemption", "grant", "kind"),
-                name="training_credits_one_entry",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgerentry",
-            constraint=models.UniqueConstraint(
-                fields=("refund", "grant"), name="training_credits_one_refund_entry"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgerentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("credits", 0), _negated=True),
-                name="training_credits_entry_moves_credits",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="refundline",
-            constraint=models.UniqueConstraint(
-                fields=("refund", "redemption_line"),
-                name="training_credits_one_refund_line",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="refundline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("credits__gte", 1), ("quantity__gte", 1)),
-                name="training_credits_refund_line_not_empty",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reinstatement",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("credits__gte", 1), ("expired_at__lte", models.F("created_at"))
-                ),
-                name="training_credits_reinstated_after_expiry",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="settledline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("refunded_quantity__lte", models.F("quantity"))),
-                name="training_credits_line_refunded_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="redemptionline",
-            constraint=models.UniqueConstraint(
-                fields=("redemption", "grant", "basket_line"),
-                name="training_credits_one_redemption_line",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="redemptionline",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("refunded__lte", models.F("credits"))),
-                name="training_credits_refunded_at_most_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="trainingproduct",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("credit_only", False), ("credits__isnull", False), _connector="OR"
-                ),
-                name="training_credits_credit_only_has_credits",
-                violation_error_message="A credit-only product needs a price in credits.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="trainingproduct",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("credits", None), ("credits__gte", 1), _connector="OR"
-                ),
-                name="training_credits_price_is_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="trainingproduct",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind", "plan"), ("plan_content__isnull", False)),
-                    models.Q(
-                        models.Q(("kind", "plan"), _negated=True),
-                        ("plan_content", None),
-                    ),
-                    _connector="OR",
-                ),
-                name="training_credits_plan_has_content",
-                violation_error_message="A plan has content, and nothing else has.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="place",
-            constraint=models.UniqueConstraint(
-                fields=("order_line", "number"), name="training_credits_place_number"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="place",
-            constraint=models.UniqueConstraint(
-                fields=("salt",), name="training_credits_place_salt_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="pathcourse",
-            constraint=models.UniqueConstraint(
-                fields=("path", "course"), name="training_credits_course_once_in_path"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="directpurchase",
-            constraint=models.UniqueConstraint(
-                fields=("idempotency_key",), name="training_credits_sold_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="delivery",
-            index=models.Index(
-                fields=["delivered_at", "next_attempt_at"], name="training_delivery_due"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="delivery",
-            index=models.Index(
-                fields=["queue", "delivered_at"], name="training_delivery_queue"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="delivery",
-            constraint=models.UniqueConstraint(
-                fields=("key",), name="training_credits_delivered_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="creditrequestline",
-            constraint=models.UniqueConstraint(
-                fields=("request", "training"), name="training_credits_asked_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="access",
-            index=models.Index(
-                fields=["learner", "training"], name="training_access_by_learner"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="access",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("ends_at", None),
-                    ("ends_at__gte", models.F("starts_at")),
-                    _connector="OR",
-                ),
-                name="training_credits_access_ends_after_start",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="access",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("order_line", None), ("place", None), _connector="OR"
-                ),
-                name="training_credits_access_has_one_ground",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="turnedaway",
-            index=models.Index(fields=["day"], name="training_credits_turned_day"),
         ),
     ]
