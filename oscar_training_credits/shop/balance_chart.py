@@ -98,8 +98,9 @@ def _levels(top: int) -> tuple[int, ...]:
 def _by_day(balances: Sequence[Balance], most: int) -> list[tuple[str, int]]:
     # The day of each moment in words would take longer than all of the drawing.
     days: dict[date, tuple[str, int]] = {}
+    zone = timezone.get_current_timezone()
     for moment, balance in reversed(balances):
-        day = timezone.localtime(moment).date()
+        day = moment.astimezone(zone).date()
         if day in days:
             continue
         if len(days) == most:

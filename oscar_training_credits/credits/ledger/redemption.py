@@ -338,19 +338,16 @@ def release(redemptions: Iterable[Redemption]) -> int:
 
 def release_expired(at: datetime | None = None) -> int:
     """Release every hold that has lapsed; return how many. Safe to run at any time."""
-    lapsed = Redemption.objects.filter(
-        state=Redemption.State.HELD, expires_at__lte=at or timezone.now()
-    ).order_by("code", "pk")
+    lapsed = Redemption.objects.held().filter(expires_at__lte=at or timezone.now())
     # One by one, so that no order waits for the whole of it.
-    return sum(release([redemption]) for redemption in lapsed.iterator())
+    in_order = lapsed.order_by("code", "pk").iterator()
+    return sum(release([redemption]) for redemption in in_order)
 
 
 def release_lapsed(code_ids: Iterable[int], *, at: datetime) -> int:
     """Release the lapsed holds on these codes; return how many."""
-    lapsed = Redemption.objects.filter(
-        code__in=list(code_ids), state=Redemption.State.HELD, expires_at__lte=at
-    )
-    found = list(lapsed)
+    held = Redemption.objects.held().filter(code__in=list(code_ids))
+    found = list(held.filter(expires_at__lte=at))
     return release(found) if found else 0
 
 

@@ -184,7 +184,7 @@ COLUMNS = {
 def holds_of(codes: QuerySet[CreditCode]) -> QuerySet[Redemption]:
     """Return the holds that have not lapsed, the latest first."""
     lasting = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    held = Redemption.objects.filter(lasting, state=Redemption.State.HELD)
+    held = Redemption.objects.held().filter(lasting)
     return held.filter(code__in=codes.order_by()).order_by("-pk")
 
 

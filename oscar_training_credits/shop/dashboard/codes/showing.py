@@ -304,7 +304,7 @@ def _why(entry: LedgerEntry) -> str:
 
 def holds_of(code: CreditCode) -> QuerySet[Redemption]:
     """Return what is held while other money is paid, the latest first."""
-    held = Redemption.objects.filter(code=code, state=State.HELD)
+    held = Redemption.objects.held().filter(code=code)
     return held.select_related("learner").order_by("-pk")
 
 

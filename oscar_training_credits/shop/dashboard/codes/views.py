@@ -226,6 +226,7 @@ class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
         latest = showing.entries_of(grants, before, most=MOST_SHOWN + 1)
         entries = [showing.entry_row(entry) for entry in latest]
         orders = showing.counted_orders(code)
+        children = code.children.count()
         return super().get_context_data(
             heading=str(code),
             balance=code.credits_left,
@@ -235,8 +236,10 @@ class CodeDetailView(CodesMixin, DetailView):  # type: ignore[type-arg]
             chart=chart_of(balances_over_time(grants, at=now, most=MOST_DRAWN)),
             grants=[showing.grant_row(grant, now) for grant in grants],
             facts=showing.facts_of(code),
-            children=list(showing.child_rows(code, now, MOST_SHOWN)),
-            children_count=code.children.count(),
+            children=list(showing.child_rows(code, now, MOST_SHOWN))
+            if children
+            else [],
+            children_count=children,
             is_for_nobody=is_for_nobody(code),
             actions=self.actions(),
             may_create=CreateCodeView.is_open_to(self.request.user),
