@@ -10,6 +10,8 @@ from uuid import uuid4
 
 import openpyxl
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
@@ -260,6 +262,20 @@ def test_what_is_found_is_counted_further_on_later_pages(
     found = [row.record.label for row in page.context["table"].page]
     assert found == [f"Spring {number}" for number in shown]
     assert caption in text_of(page)
+
+
+def test_a_search_is_compared_with_the_texts_of_codes_once(staff, monkeypatch):
+    monkeypatch.setattr(listing, "RECENT", 2)
+    monkeypatch.setattr(listing, "FIRST", 1)
+    for number in range(9):
+        make_code(5, label="Spring" if number == 1 else "Autumn")
+
+    with CaptureQueriesContext(connection) as queries:
+        page = staff.get(LIST, {"q": "spring"})
+
+    assert labels(page) == ["Spring"]
+    conditions = [query["sql"].partition(" WHERE ")[2] for query in queries]
+    assert len([each for each in conditions if "digest" in each]) == 1
 
 
 def test_what_is_found_is_exported_and_no_formula(staff, several):

@@ -139,6 +139,13 @@ class CodeSearchForm(forms.Form):
         """The keys of codes that orders and learners lead to, asked for once."""
         return finding.keys_elsewhere(self.cleaned_data["q"].removeprefix("#"))
 
+    @cached_property
+    @sensitive_variables()
+    def is_code(self) -> bool:
+        """The search is, or looks like, a whole code; asked for once."""
+        text = self.cleaned_data["q"].removeprefix("#")
+        return code_text.looks_generated(text) or code_text.find(text) is not None
+
     def asks(self) -> bool:
         """Tell whether it narrows the list at all."""
         return any(self.cleaned_data.values())
@@ -148,7 +155,7 @@ class CodeSearchForm(forms.Form):
         asked, now = self.cleaned_data, timezone.now()
         if text := asked["q"].removeprefix("#"):
             # A whole code must not be in an address: there it finds nothing.
-            if code_text.looks_generated(text) or code_text.find(text):
+            if self.is_code:
                 return codes.none()
             codes = finding.matching(codes, text, self.elsewhere)
         if asked["expiring"]:
