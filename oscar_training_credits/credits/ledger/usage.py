@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -16,13 +15,15 @@ from django.db.models import (
     Exists,
     F,
     OuterRef,
+    Q,
     QuerySet,
     Sum,
     Value,
     When,
 )
 
-from ..models import LedgerEntry, Redemption, RedemptionLine, RefundLine
+from ..codes.listing import key_in
+from ..models import CreditCode, LedgerEntry, Redemption, RedemptionLine, RefundLine
 from .reporting import until_now
 
 Kind = LedgerEntry.Kind
@@ -62,49 +63,49 @@ def use_of_credits(
 ) -> Iterator[Use]:
     """Yield what credits were used for from `start` on and before `end`, most first.
 
-    Two queries, read in chunks. The sums are those of `roll_forward`. A period that
-    has not ended is reckoned until now. Names of holders are those of today.
+    Three queries; of what may have many rows, they are read in chunks. The sums are
+    those of `roll_forward`. A period that has not ended is reckoned until now. Names
+    of holders are those of today.
 
     Raises:
         ValueError: it begins after it ends, or in the future.
     """
     end = until_now(start, end)
-    # By their keys, which are found before anything is joined.
-    at_once, held = _taken(start, end)
-    lines = RedemptionLine.objects.filter(redemption__in=at_once.union(held))
-    taken = _grouped(lines, grouping, prefix="")
-    counted = taken.annotate(
-        credits=Sum("credits"),
-        orders=Count("redemption__order", distinct=True),
-        learners=Count("redemption__learner", distinct=True),
+    counted = (
+        _grouped(_taken(start, end), grouping)
+        .annotate(
+            credits=Sum("credits"),
+            orders=Count("redemption__order", distinct=True),
+            learners=Count("redemption__learner", distinct=True),
+        )
+        .order_by("-credits", "key", "title")
     )
-    in_order = counted.order_by("-credits", "key", "title")
-    return _rows(in_order, _given_back(grouping, start, end))
+    # For what is read by a cursor PostgreSQL does not share the work among its cores.
+    is_short = grouping is UseGrouping.PRODUCT
+    rows = counted if is_short else counted.iterator(CHUNK)
+    return _rows(rows, _given_back(grouping, start, end))
 
 
 def most_used_for(
     grouping: UseGrouping, most: int, *, start: datetime, end: datetime
 ) -> list[tuple[Any, int]]:
-    """Return for what most credits were redeemed: keys, and how many. One query.
+    """Return for what most credits were redeemed: keys, and how many. Two queries.
 
     The sums are those of `use_of_credits`. Orders and learners are not counted, so
     that several cores of PostgreSQL can share the work.
     """
-    at_once, held = (
-        _grouped(
-            RedemptionLine.objects.filter(redemption__in=each), grouping, prefix=""
-        ).annotate(credits=Sum("credits"))
-        for each in _taken(start, until_now(start, end))
+    taken = _grouped(_taken(start, until_now(start, end)), grouping)
+    in_order = taken.annotate(credits=Sum("credits")).order_by(
+        "-credits", "key", "title"
     )
-    sums: Counter[Any] = Counter()
-    for row in at_once.union(held, all=True).order_by("key", "title"):
-        sums[_key(row)] += row["credits"]
-    return sums.most_common(most)
+    return [(_key(row), row["credits"]) for row in in_order[:most]]
 
 
-def _rows(taken: QuerySet[Any, Any], given_back: QuerySet[Any, Any]) -> Iterator[Use]:
+def _rows(
+    taken: Iterable[dict[str, Any]], given_back: QuerySet[Any, Any]
+) -> Iterator[Use]:
     refunded = {_key(row): row["credits"] for row in given_back}
-    for row in taken.iterator(CHUNK):
+    for row in taken:
         key = _key(row)
         yield Use(
             key, row["credits"], refunded.pop(key, 0), row["orders"], row["learners"]
@@ -118,24 +119,34 @@ def _key(row: dict[str, Any]) -> Any:
     return row["title"] or row["key"]
 
 
-def _taken(
-    start: datetime, end: datetime
-) -> tuple[QuerySet[Any, Any], QuerySet[Any, Any]]:
-    """Return the keys of redemptions: spent at once, and held before.
+def _taken(start: datetime, end: datetime) -> QuerySet[RedemptionLine]:
+    """Return the lines of what was redeemed, at the moment that the roll-forward takes.
 
-    They count at the moment that the roll-forward takes for them.
+    Credits that are not held first are entered at the moment of their redemption; of
+    those that are, only the keys of the few whose order is on the other side of an end
+    of the period are read.
     """
-    captured = Redemption.objects.filter(
-        code__is_test=False, state=Redemption.State.CAPTURED
+    is_test = CreditCode.objects.filter(pk=OuterRef("redemption__code"), is_test=True)
+    lines = RedemptionLine.objects.filter(
+        # There are few of them: what is not among them need not be read.
+        ~Exists(is_test),
+        redemption__state=Redemption.State.CAPTURED,
     )
-    holds = LedgerEntry.objects.filter(redemption=OuterRef("pk"), kind=Kind.HOLD)
-    # Credits that are not held first are entered at the moment of their redemption.
-    at_once = captured.filter(created_at__gte=start, created_at__lt=end)
-    held = captured.filter(order__date_placed__gte=start, order__date_placed__lt=end)
-    return (
-        at_once.filter(~Exists(holds)).order_by().values("pk"),
-        held.filter(Exists(holds)).order_by().values("pk"),
+    then = _within("redemption__created_at", start, end)
+    holds = LedgerEntry.objects.filter(
+        then ^ _within("redemption__order__date_placed", start, end),
+        kind=Kind.HOLD,
+        redemption__state=Redemption.State.CAPTURED,
     )
+    elsewhere = list(holds.order_by().values_list("redemption", flat=True))
+    if not elsewhere:
+        return lines.filter(then)
+    held = key_in("redemption", elsewhere)
+    return lines.filter((then & ~Q(held)) | (~then & Q(held)))
+
+
+def _within(name: str, start: datetime, end: datetime) -> Q:
+    return Q((f"{name}__gte", start), (f"{name}__lt", end))
 
 
 def _given_back(
@@ -152,7 +163,7 @@ def _given_back(
 
 
 def _grouped(
-    lines: QuerySet[Any], grouping: UseGrouping, *, prefix: str
+    lines: QuerySet[Any], grouping: UseGrouping, *, prefix: str = ""
 ) -> QuerySet[Any, Any]:
     """Group lines by a key, and the title of the product if that is deleted."""
     paths = {

@@ -151,3 +151,22 @@ def test_the_sum_is_that_of_the_roll_forward():
 def test_a_period_that_makes_no_sense_is_refused():
     with pytest.raises(ValueError, match="begins before it ends"):
         api.use_of_credits(UseGrouping.CODE, start=APRIL, end=MARCH)
+
+
+def test_what_was_held_when_a_period_ended_is_counted_once(
+    django_assert_num_queries,
+):
+    code = make_code(100, text="ACME-TEAM-2027")
+    course = make_training("Django", credits=20, credit_only=True)
+    place_order(make_learner(), (course.product, 1), text="ACME-TEAM-2027")
+    held = hold(learner := make_learner(), code, 30, minutes=10**6)
+    with on(APRIL + DAY):
+        basket = make_basket(learner)
+        basket = type(basket)._default_manager.get(pk=held.basket_id)
+        basket.strategy = make_basket(learner).strategy
+        place(basket, learner, number=held.order_number)
+
+    assert used(UseGrouping.CODE, end=APRIL) == [(code.pk, 20, 0, 1, 1)]
+    assert used(UseGrouping.CODE, start=APRIL) == [(code.pk, 30, 0, 1, 1)]
+    with django_assert_num_queries(3):
+        assert used(UseGrouping.CODE) == [(code.pk, 50, 0, 2, 2)]
