@@ -123,7 +123,6 @@ def reinstatements(
 
 def _moved(moments: Sequence[datetime], of: Groups, within: Q) -> QuerySet[Any, Any]:
     """Sum up entries by kind, by the first moment after them, and after their end."""
-    ended = [_ended(each) for each in moments]
     entries = _entries(moments[-1], of, within).annotate(
         counted_as=F("kind"),
         is_adjusted=_is(
@@ -132,7 +131,7 @@ def _moved(moments: Sequence[datetime], of: Groups, within: Q) -> QuerySet[Any, 
         # Closing a code takes expired credits from the books, which were gone before.
         is_cleared=_is(Q(kind=Kind.LAPSE) & had_expired()),
         **_numbers("at", [Q(created_at__lt=each) for each in moments]),
-        **_numbers("ended", ended, never=~ended[-1]),
+        **_numbers("ended", [_ended(each) for each in moments]),
     )
     return _summed(entries, of, moments)
 
@@ -174,28 +173,34 @@ def _is(condition: Q) -> Case:
     return Case(When(condition, then=True), default=False, output_field=BooleanField())
 
 
-def _numbers(
-    name: str, conditions: Sequence[Q], *, never: Q | None = None
-) -> dict[str, Case]:
+def _numbers(name: str, conditions: Sequence[Q]) -> dict[str, Any]:
     """Return the number of the first condition that is met, bit by bit.
 
-    It is one more than the last if none is, which `never` tells sooner.
+    It is one more than the last if none is. What meets one meets all that follow, so
+    few of them have to be tried.
 
     PostgreSQL knows that a truth value makes two groups. Of a number it would expect
     as many groups as entries, and not share the work among several cores.
     """
     none = len(conditions)
-    cases = [(each, number) for number, each in enumerate(conditions)]
-    if never:
-        cases.insert(0, (never, none))
     return {
-        f"{name}_{bit}": Case(
-            *(When(each, then=bool(number >> bit & 1)) for each, number in cases),
-            default=bool(none >> bit & 1),
-            output_field=BooleanField(),
-        )
+        f"{name}_{bit}": _bit(bit, conditions, range(none + 1))
         for bit in range(none.bit_length())
     }
+
+
+def _bit(bit: int, conditions: Sequence[Q], among: range) -> Any:
+    """Return a bit of the number, which is one of these."""
+    first, last = among[0], among[-1]
+    if first >> bit == last >> bit:
+        return Value(bool(first >> bit & 1))
+    # Halved where a higher bit changes, the same bit is the same sooner.
+    half = 1 << (len(among) - 1).bit_length() - 1
+    return Case(
+        When(conditions[first + half - 1], then=_bit(bit, conditions, among[:half])),
+        default=_bit(bit, conditions, among[half:]),
+        output_field=BooleanField(),
+    )
 
 
 def _number(bits: Iterable[bool]) -> int:
