@@ -31,7 +31,9 @@ from ..models.codes import CreditCodeQuerySet
 from . import word_index
 
 RECENT = 40_000
-"""Of what is rare among so many codes, all others are looked through at once."""
+"""Where little is found among so many codes, more are looked through at once."""
+STEP = 8
+"""How many times as many that are: what is not rare may begin among older codes."""
 FEW = 100_000
 """Of so many codes the holders are read sooner than the index of words."""
 FIRST = 1_000
@@ -129,7 +131,7 @@ def first_keys(
             # As many as are likely to be enough.
             size = max(seen * (most - len(found)) * 5 // (4 * len(found)), 4 * most)
         else:
-            size = RECENT if seen < RECENT else len(among)
+            size = RECENT if seen < RECENT else STEP * seen
     return found
 
 

@@ -314,6 +314,21 @@ def test_what_is_looked_for_is_found_by_an_index(thousands, search, index):
     assert "Seq Scan on training_credits_creditcode" not in plan
 
 
+def test_what_older_codes_have_is_found_without_looking_through_all(monkeypatch):
+    monkeypatch.setattr(listing, "RECENT", 2)
+    monkeypatch.setattr(listing, "STEP", 2)
+    keys = [make_code().pk for _number in range(30)]
+    older, seen = keys[20:24], []
+
+    def find(codes):
+        seen.extend(codes.values_list("pk", flat=True))
+        return codes.filter(pk__in=older)
+
+    among = range(keys[-1], keys[0] - 1, -1)
+    assert listing.first_keys(find, among, 1) == older[-1:]
+    assert set(older) < set(seen) < set(keys)
+
+
 @pytest.mark.parametrize("is_newest_first", [True, False])
 @pytest.mark.parametrize("recent", [1, 5, 1_000])
 @pytest.mark.parametrize("every", [1, 2, 7, 50])
