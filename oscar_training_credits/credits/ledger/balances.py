@@ -83,11 +83,9 @@ def latest_entries(
     movements, which it would if it were to sort those of several grants by the key.
     """
     grants = list(grants)
-    entries = (
-        LedgerEntry.objects.all()
-        if before is None
-        else (LedgerEntry.objects.filter(pk__lt=before))
-    )
+    entries = LedgerEntry.objects.all()
+    if before is not None:
+        entries = entries.filter(pk__lt=before)
     if len(grants) > MOST_APART or not _sorts_parts():
         of_all = entries.filter(grant__in=grants).order_by((F("pk") + 0).desc())
         return list(of_all.values_list("pk", flat=True)[:most])
