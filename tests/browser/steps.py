@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from functools import cache
 
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
@@ -29,25 +29,28 @@ def assert_accessible(page, part=None):
     # A page whose styles are still on their way has the colours of a browser.
     page.wait_for_load_state()
     options = {"runOnly": ["wcag2a", "wcag2aa", "wcag22aa"]}
-    with where_timers_run(page) as same_page:
-        results = Axe().run(same_page, context=part, options=options)
+    results = Axe().run(where_timers_run(page), context=part, options=options)
     assert not results.response["violations"], results.generate_report()
 
 
-@contextmanager
 def where_timers_run(page):
-    """Open the page anew, with scripts but without the site's, if it has none.
+    """Return the page; if it has no scripts, the same with some, but not the site's.
 
     Where scripts are off no timer runs, and axe would wait for one for ever.
     """
     if not page.evaluate("matchMedia('(scripting: none)').matches"):
-        yield page
-        return
-    context = page.context.browser.new_context(
-        viewport=page.viewport_size, storage_state=page.context.storage_state()
-    )
-    with context:
-        same_page = context.new_page()
-        same_page.route("**/*.js", lambda route: route.abort())
-        same_page.goto(page.url)
-        yield same_page
+        return page
+    same_page = page_with_scripts(page.context.browser)
+    same_page.set_viewport_size(page.viewport_size)
+    same_page.context.clear_cookies()
+    same_page.context.add_cookies(page.context.cookies())
+    same_page.goto(page.url)
+    return same_page
+
+
+@cache
+def page_with_scripts(browser):
+    """Return a page for all tests, so that styles are loaded once and not for each."""
+    page = browser.new_context().new_page()
+    page.route("**/*.js", lambda route: route.abort())
+    return page
