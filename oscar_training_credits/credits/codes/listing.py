@@ -51,10 +51,13 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     found: int | None = None
     """How many rows there are, where that is known: of more than `most`, one more."""
 
+    looked_for: int | None = None
+    """How many rows were looked for at most, if not as many as any list has."""
+
     @property
     def most(self) -> int:
         """To how many rows it counts."""
-        return self.CAP
+        return self.CAP if self.looked_for is None else self.looked_for
 
     @cached_property
     def _counted(self) -> int:

@@ -42,13 +42,6 @@ def child_badge(code: Any) -> str:
 class TablePaginator(CappedPaginator):
     """Pages a table of django-tables2, which wraps its queryset twice."""
 
-    looked_for: int | None = None
-    """How many rows were looked for at most, if there was a search."""
-
-    @property
-    def most(self) -> int:
-        return self.CAP if self.looked_for is None else self.looked_for
-
     def rows(self) -> Any:
         bound: Any = self.object_list
         return bound.data.data

@@ -87,7 +87,7 @@ class CodeListView(CodesMixin, SearchedTableView):
         length = number_in(asked.get("per_page", "")) or self.page_length
         if asked.get("sort") or page * length >= listing.FIRST:
             return TablePaginator.CAP
-        return min(listing.FIRST, TablePaginator.CAP)
+        return listing.FIRST
 
     def rows(self) -> QuerySet[CreditCode]:
         return CreditCode.objects.all()
