@@ -50,6 +50,10 @@ HAYSTACK_CONNECTIONS = {
 }
 HAYSTACK_SIGNAL_PROCESSOR = "haystack.signals.BaseSignalProcessor"
 
+# Nor does Wagtail index each page that is saved, for its search and for what refers to
+# it: one that searches calls `wagtail_update_index` itself.
+TASKS = {"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}
+
 # More than the sandbox sells: refunds and races are tried with whole classes.
 TRAINING_CREDITS_MOST_PLACES = 100
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.template import Context, Template
 from django.test import Client
@@ -130,6 +131,8 @@ def test_searches_do_not_know_it(page):
 
     assert "For everybody" in " ".join(found)
     assert HIDDEN not in " ".join(found)
+    call_command("wagtail_update_index", verbosity=0)
+    assert Page.objects.search(page.title)
     assert not Page.objects.search(HIDDEN)
 
 
