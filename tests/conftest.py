@@ -134,7 +134,7 @@ def django_db_setup(
                 keep_migrated(migrated_sqlite)
             databases.spread_keys()
         if apps.is_installed("sandbox.academy"):
-            # Here once, and not in the thousand tests that have a page of a course.
+            # Here once, and not in each test that has a page of a course.
             from .support.pages import course_index
 
             course_index()

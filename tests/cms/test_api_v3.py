@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("wagtail.api.v3")
 
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from wagtail.models import APIToken
@@ -27,7 +28,9 @@ PAGES = "/api/v3/pages/"
 @pytest.fixture
 def sold(course):
     """A course page with a restricted field, and a restricted block in its body."""
-    return with_text_for_members(course, HIDDEN)
+    page = with_text_for_members(course, HIDDEN)
+    call_command("wagtail_update_index", verbosity=0)
+    return page
 
 
 def caller(user):
@@ -75,8 +78,10 @@ def test_what_is_restricted_is_shown_to_nobody(request, sold, who):
 
 
 def test_a_search_does_not_tell_what_is_restricted(sold):
+    public = Client().get(PAGES, {"search": sold.title}).json()
     found = Client().get(PAGES, {"search": "forty-two"}).json()
 
+    assert [item["id"] for item in public["items"]] == [sold.pk]
     assert found == {"items": [], "count": 0}
 
 

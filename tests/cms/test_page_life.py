@@ -265,6 +265,7 @@ def test_a_page_outside_every_site_gives_way_to_the_products_own(
 
 
 def test_the_sandbox_lists_no_page_outside_every_site(page_outside_every_site, client):
+    call_command("wagtail_update_index", verbosity=0)
     feed = client.get(reverse("course_feed"))
     found = client.get(reverse("site_search"), {"q": page_outside_every_site.title})
 
