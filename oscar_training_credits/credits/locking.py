@@ -19,3 +19,17 @@ def for_update(rows: QuerySet[M]) -> QuerySet[M]:
     """Lock these rows, when they are read, until the transaction ends."""
     features = connections[rows.db].features
     return rows.select_for_update(no_key=features.has_select_for_no_key_update)
+
+
+def lock_by_key(rows: QuerySet[M]) -> list[M]:
+    """Find these rows, lock them by primary key, in its order, and return them.
+
+    For rows that somebody may delete meanwhile; those that are gone are left out. What
+    finds the rows must not change. InnoDB locks an index from which it reads before the
+    row, and a DELETE locks the row before its indexes: the two wait for each other.
+    """
+    keys = list(rows.values_list("pk", flat=True))
+    if not keys:
+        return []
+    found = rows.model._default_manager.using(rows.db).filter(pk__in=keys)
+    return list(for_update(found.order_by("pk")))

@@ -17,7 +17,7 @@ from django.utils import timezone
 from ...aliases import Order
 from ...conf import settings
 from ..isolation import own_transaction
-from ..locking import for_update
+from ..locking import lock_by_key
 from ..models import DueAccess, SettledLine, TrainingProduct
 from . import granting, places
 from .status import grounds
@@ -83,8 +83,7 @@ def open_due(order: Order) -> list[Any]:
     wherever this is called. Of a line that was refunded in part, the places that are
     left open.
     """
-    rows = DueAccess.objects.filter(order_line__order=order).order_by("pk")
-    if not (found := list(for_update(rows))):
+    if not (found := lock_by_key(DueAccess.objects.filter(order_line__order=order))):
         return []
     granting.lock_learners(due.learner_id for due in found)
     for due in found:
@@ -128,8 +127,8 @@ def drop(order_lines: Iterable[int], *, among: Iterable[int] = ()) -> tuple[int,
     this transaction. The caller has locked neither places nor learners yet.
     """
     gone = set(order_lines)
-    rows = DueAccess.objects.filter(order_line__in=gone.union(among)).order_by("pk")
-    found = [due for due in for_update(rows) if due.order_line_id in gone]
+    rows = DueAccess.objects.filter(order_line__in=gone.union(among))
+    found = [due for due in lock_by_key(rows) if due.order_line_id in gone]
     if found:
         DueAccess.objects.filter(pk__in=[due.pk for due in found]).delete()
     return tuple(due.order_line_id for due in found)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from oscar.core.loading import get_model
 
 from ...conf import ACCESS_GIVEN, PLACE_TAKEN_BACK
 from ...credits.access.granting import lock_learners
-from ...credits.locking import for_update
+from ...credits.locking import lock_by_key
 from ...credits.models import (
     Access,
     AccessChange,
@@ -75,17 +75,13 @@ def account_deleting(sender: Any, *, instance: Any, **kwargs: Any) -> None:
     they gave after Django looked for it goes here.
     """
     pk = instance.pk
-    _lock(get_model("basket", "Basket")._default_manager.filter(owner=pk))
+    lock_by_key(get_model("basket", "Basket")._default_manager.filter(owner=pk))
     redeemed = Redemption.objects.filter(learner=pk).values_list("code", flat=True)
-    _lock(CreditCode.objects.filter(Q(pk__in=set(redeemed)) | Q(created_by=pk)))
-    _lock(DueAccess.objects.filter(learner=pk))
+    lock_by_key(CreditCode.objects.filter(Q(pk__in=set(redeemed)) | Q(created_by=pk)))
+    lock_by_key(DueAccess.objects.filter(learner=pk))
     lock_learners([pk])
     Access.objects.filter(learner=pk).delete()
     # From here on nobody adds a row that refers to the account, such as the mail that
     # Oscar keeps when it has confirmed the order that was waited for.
     accounts = type(instance)._default_manager.filter(pk=pk).order_by("pk")
     list(accounts.select_for_update().values_list("pk"))
-
-
-def _lock(rows: QuerySet[Any]) -> None:
-    list(for_update(rows.order_by("pk")).values_list("pk"))

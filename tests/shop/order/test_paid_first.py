@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 import time_machine
 from django.core import mail
 from django.core.management import call_command
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import strip_tags
@@ -548,3 +551,46 @@ class TestAtOnce:
             kept = Place.objects.kept().filter(order_line=line)
             assert kept.count() == 2
             assert findings() == []
+
+    @pytest.mark.parametrize("other", ["refund", "deletion"])
+    def test_who_waits_for_the_opening_does_not_hold_it_up(
+        self, monkeypatch, learner, course, other
+    ):
+        make_code(text=TEXT)
+        more = make_training(credits=None, price="90.00")
+        order = place_order(learner, (course.product, 1), (more.product, 1), text=TEXT)
+        waits = {
+            "refund": partial(
+                api.refund_lines,
+                [(order.lines.get(product=course.product), 1)],
+                idempotency_key="staff",
+            ),
+            "deletion": learner.delete,
+        }
+        others = []
+        give = opening.give
+
+        def give_while_another_waits(*args: Any, **options: Any) -> None:
+            give(*args, **options)
+            if not others:
+                others.append(pool.submit(on_its_own, waits[other]))
+                # Nobody sees it wait; where it has not come so far, this proves less.
+                time.sleep(1)
+
+        monkeypatch.setattr(opening, "give", give_while_another_waits)
+        with ThreadPoolExecutor(1) as pool:
+            opened = opening.open_due(order)
+
+        [waited] = others
+        waited.result()
+        assert len(opened) == 2
+        assert not DueAccess.objects.exists()
+        assert findings() == []
+
+
+def on_its_own(step: Any) -> None:
+    """Take a step in a thread, which closes its connection."""
+    try:
+        step()
+    finally:
+        connection.close()
