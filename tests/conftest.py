@@ -72,7 +72,7 @@ def is_browser_test(item: pytest.Item) -> bool:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if not is_browser_test(item):
         return
-    if browsers.executable() is None:
+    if browsers.whole() is None:
         skipped = item.config.stash.get(skipped_for_browser, 0)
         item.config.stash[skipped_for_browser] = skipped + 1
         pytest.skip(f"browser test: {NO_BROWSER}")

@@ -11,6 +11,7 @@ from oscar_training_credits import api
 from oscar_training_credits.test.factories import make_learner
 from sandbox.academy.models import CoursePage
 
+from ..support import browsers
 from ..support.orders import place_order
 from ..support.pages import SECRET
 from .steps import give_session
@@ -26,8 +27,10 @@ KEEPS_PAGES = "--disable-back-forward-cache"  # what Playwright adds, and we tak
 @pytest.fixture(scope="session")
 def remembering(browser_type, browser_type_launch_args):
     """A browser that keeps the pages that were left, as people's browsers do."""
-    options = {**browser_type_launch_args, "ignore_default_args": [KEEPS_PAGES]}
-    browser = browser_type.launch(**options)
+    browser = browser_type.launch(
+        **{**browser_type_launch_args, "executable_path": browsers.whole()},
+        ignore_default_args=[KEEPS_PAGES],
+    )
     yield browser
     browser.close()
 

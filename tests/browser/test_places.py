@@ -54,6 +54,8 @@ def test_a_place_is_bought_handed_out_and_accepted(page, has_script):
     if has_script:
         # Oscar's own buttons beside it have too little contrast.
         assert_accessible(page, ".training-places")
+        # Without a window there is nobody whom a browser could ask.
+        page.context.grant_permissions(["clipboard-write"])
         page.get_by_role("button", name="Copy the link of place 2").click()
         page.get_by_role("status").get_by_text("Copied.").wait_for()
     shoot(page, "order")

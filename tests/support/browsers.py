@@ -1,4 +1,9 @@
-"""The Chromium that the browser tests drive; run as a program, it gets one."""
+"""The Chromium that the browser tests drive; run as a program, it gets one.
+
+Tests run in its headless shell where there is one: it has no window to draw, and saves
+a fifth of their time. It keeps no pages for the Back button either, so tests about that
+ask for the whole browser.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = (
+SHELL = "chromium-headless-shell"
+WHOLE = (
     "chromium",
     "chromium-browser",
     "google-chrome",
@@ -18,11 +24,23 @@ NAMES = (
 )
 
 
-@functools.cache
 def executable() -> str | None:
-    """Return the path of a Chromium that starts, the system's before Playwright's."""
-    paths = [path for name in NAMES if (path := shutil.which(name))]
-    return next(filter(starts, [*paths, bundled()]), None)
+    """Return the path of a headless shell that starts, or of a whole Chromium."""
+    return first_of(SHELL, *WHOLE)
+
+
+def whole() -> str | None:
+    """Return the path of a Chromium that starts and does all that people's do."""
+    return first_of(*WHOLE)
+
+
+@functools.cache
+def first_of(*names: str) -> str | None:
+    # The system's before Playwright's.
+    for path in map(shutil.which, names):
+        if path and starts(path):
+            return path
+    return bundled() if starts(bundled()) else None
 
 
 def starts(path: str) -> bool:
@@ -34,6 +52,7 @@ def starts(path: str) -> bool:
     return done.returncode == 0
 
 
+@functools.cache
 def bundled() -> str:
     from playwright.sync_api import sync_playwright
 
@@ -48,7 +67,7 @@ def install() -> None:
         run("apt-get", "update", "-qq", environment=environment)
         packages = ["install", "-y", "-qq", "--no-install-recommends", "chromium"]
         run("apt-get", *packages, environment=environment)
-        if any(shutil.which(name) for name in NAMES):
+        if any(shutil.which(name) for name in WHOLE):
             return
     run(sys.executable, "-m", "playwright", "install", "chromium")
 
@@ -64,6 +83,6 @@ def run(*command: str, environment: dict[str, str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    if executable() is None:
+    if whole() is None:
         print("No Chromium here; trying to install one for the browser tests …")
         install()
