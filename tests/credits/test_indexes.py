@@ -6,6 +6,8 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
+pytestmark = pytest.mark.all_databases
+
 MODELS = list(apps.get_app_config("training_credits").get_models())
 
 

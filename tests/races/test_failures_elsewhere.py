@@ -55,7 +55,11 @@ from ..support.shop import Learner, errors, text_of, words
 Order = get_model("order", "Order")
 Basket = get_model("basket", "Basket")
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urlconf("tests.support.gateways")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.all_databases,
+    pytest.mark.urlconf("tests.support.gateways"),
+]
 
 
 def race(test):

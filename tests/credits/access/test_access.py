@@ -29,7 +29,7 @@ from oscar_training_credits.test.factories import (
 
 from ...support.orders import place_order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 NOW = timezone.now()
 DAY = timedelta(days=1)

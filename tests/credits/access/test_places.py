@@ -35,7 +35,7 @@ from ...support.shop import Learner, text_of, words
 Order = get_model("order", "Order")
 Line = get_model("basket", "Line")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 TEXT = "ACME-TEAM-2026"
 DAY = timedelta(days=1)

@@ -30,7 +30,7 @@ from oscar_training_credits.test.factories import (
 )
 from sandbox.academy.models import PlanPage
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 Category = get_model("catalogue", "Category")
 Product = get_model("catalogue", "Product")

@@ -30,7 +30,7 @@ from oscar_training_credits.test.factories import (
 
 from ...support.orders import hold, place_order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 DAY = timedelta(days=1)
 TEXT, OTHER_TEXT = "ACME-TEAM-2026", "ACME-TEAM-2027"

@@ -46,7 +46,7 @@ from ...support.shop import Learner, errors, words
 
 Order = get_model("order", "Order")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 NOW = timezone.now()
 DAY = timedelta(days=1)

@@ -75,6 +75,8 @@ from ...support.orders import place
 Order = get_model("order", "Order")
 State, Held = CreditCode.State, Redemption.State.HELD
 
+pytestmark = pytest.mark.all_databases
+
 DAY = timedelta(days=1)
 
 # The same runs each time: what it comes by must not be left to luck.

@@ -35,7 +35,7 @@ from ...support.databases import reading_codes
 
 Range = get_model("offer", "Range")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 NOW = timezone.now()
 DAY = timedelta(days=1)

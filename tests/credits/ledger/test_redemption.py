@@ -33,7 +33,7 @@ from oscar_training_credits.test.factories import (
 
 from ...support.orders import place, place_order
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 NOW = timezone.now()
 HOUR = timedelta(hours=1)

@@ -43,7 +43,7 @@ from ...support import books
 from ...support.orders import confirm, place_order
 from ...support.shop import Learner, text_of, words
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 NOW = timezone.now()
 DAY = timedelta(days=1)

@@ -16,6 +16,8 @@ from oscar_training_credits.credits.ledger import auditing, triggers
 from oscar_training_credits.credits.models import CreditGrant, LedgerEntry
 from oscar_training_credits.test.factories import make_code
 
+pytestmark = pytest.mark.all_databases
+
 TABLE = LedgerEntry._meta.db_table
 TRIGGERS = list(triggers.TRIGGERS[connection.vendor])
 NO_DELETE_TRIGGER = "SQLite's own flush deletes row by row, so it has no such trigger"

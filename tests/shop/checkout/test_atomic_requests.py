@@ -36,6 +36,7 @@ Basket = get_model("basket", "Basket")
 committed = pytest.mark.django_db(transaction=True)
 pytestmark = [
     pytest.mark.django_db,
+    pytest.mark.all_databases,
     pytest.mark.urlconf("tests.support.gateways"),
     pytest.mark.usefixtures("atomic_requests"),
 ]

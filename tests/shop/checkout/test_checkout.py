@@ -39,7 +39,7 @@ Basket = get_model("basket", "Basket")
 Range = get_model("offer", "Range")
 Source = get_model("payment", "Source")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 TEXT = "ACME-TEAM-2026"
 

@@ -25,7 +25,7 @@ from ...support.shop import Learner, errors, text_of, words
 Basket = get_model("basket", "Basket")
 Order = get_model("order", "Order")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 
 @pytest.fixture

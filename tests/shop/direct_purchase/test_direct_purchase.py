@@ -32,7 +32,7 @@ Order = get_model("order", "Order")
 Basket = get_model("basket", "Basket")
 Range = get_model("offer", "Range")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 TEXT = "ACME-TEAM-2026"
 

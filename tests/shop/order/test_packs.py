@@ -42,7 +42,7 @@ from ...support.vouchers import make_voucher
 
 Order = get_model("order", "Order")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 
 @pytest.fixture

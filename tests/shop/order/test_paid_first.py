@@ -44,7 +44,7 @@ from ...support.shop import text_of
 
 Order = get_model("order", "Order")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.all_databases]
 
 DAY = timedelta(days=1)
 TEXT = "ACME-TEAM-2026"
