@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
 
 from oscar_training_credits import api
 from oscar_training_credits.credits.models import Access
@@ -17,7 +15,7 @@ from oscar_training_credits.test.factories import make_code, make_learner, make_
 
 from ..support.books import assert_balanced
 from ..support.orders import place_order
-from ..support.racing import PATIENCE, at_once
+from ..support.racing import PATIENCE, at_once, until_somebody_waits
 from ..support.shop import Learner
 
 User = get_user_model()
@@ -25,26 +23,6 @@ User = get_user_model()
 pytestmark = [pytest.mark.races, pytest.mark.django_db(transaction=True)]
 
 TEXT = "ACME-TEAM-2026"
-WAITING = {
-    "mysql": "SELECT COUNT(*) FROM information_schema.innodb_trx"
-    " JOIN information_schema.processlist ON id = trx_mysql_thread_id"
-    " WHERE db = DATABASE() AND trx_state = 'LOCK WAIT'",
-    "postgresql": "SELECT COUNT(*) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND wait_event_type = 'Lock'",
-}
-LOOK_AGAIN = 0.15  # seconds; MariaDB shows what is old to whoever asks more often
-
-
-def until_somebody_waits() -> None:
-    """Go on when a transaction of somebody else waits for a lock."""
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        with connection.cursor() as cursor:
-            cursor.execute(WAITING[connection.vendor])
-            if cursor.fetchone()[0]:
-                return
-        time.sleep(LOOK_AGAIN)
-    raise AssertionError("nobody waits")
 
 
 def held_up(monkeypatch: Any, module: Any, name: str) -> threading.Event:

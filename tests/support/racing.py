@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,14 @@ from oscar_training_credits.shop.order import creator
 from .shop import errors
 
 PATIENCE = 30  # seconds
+WAITING = {
+    "mysql": "SELECT COUNT(*) FROM information_schema.innodb_trx"
+    " JOIN information_schema.processlist ON id = trx_mysql_thread_id"
+    " WHERE db = DATABASE() AND trx_state = 'LOCK WAIT'",
+    "postgresql": "SELECT COUNT(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'",
+}
+LOOK_AGAIN = 0.15  # seconds; MariaDB shows what is old to whoever asks more often
 
 # A child goes on where its parent stood, with all that was patched and prepared.
 fork = multiprocessing.get_context("fork")
@@ -179,3 +188,15 @@ def take_basket_lock_away(monkeypatch: Any, *, parties: int) -> None:
     monkeypatch.setattr(creator, "lock_basket", read_basket)
     monkeypatch.setattr(creator, "refuse_ordered", lambda basket: None)
     monkeypatch.setattr(mixins, "placed_order", lambda basket: None)
+
+
+def until_somebody_waits() -> None:
+    """Go on when a transaction of somebody else waits for a lock."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute(WAITING[connection.vendor])
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(LOOK_AGAIN)
+    raise AssertionError("nobody waits")

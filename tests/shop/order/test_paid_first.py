@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 import time_machine
 from django.core import mail
 from django.core.management import call_command
-from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import strip_tags
@@ -39,7 +37,7 @@ from oscar_training_credits.test.factories import (
 
 from ...support.orders import place_order
 from ...support.pages import make_course
-from ...support.racing import at_once
+from ...support.racing import PATIENCE, at_once, until_somebody_waits
 from ...support.shop import text_of
 
 Order = get_model("order", "Order")
@@ -567,30 +565,23 @@ class TestAtOnce:
             ),
             "deletion": learner.delete,
         }
-        others = []
+        begun = threading.Event()
         give = opening.give
 
-        def give_while_another_waits(*args: Any, **options: Any) -> None:
+        def give_until_another_waits(*args: Any, **options: Any) -> None:
             give(*args, **options)
-            if not others:
-                others.append(pool.submit(on_its_own, waits[other]))
-                # Nobody sees it wait; where it has not come so far, this proves less.
-                time.sleep(1)
+            if not begun.is_set():
+                begun.set()
+                until_somebody_waits()
 
-        monkeypatch.setattr(opening, "give", give_while_another_waits)
-        with ThreadPoolExecutor(1) as pool:
-            opened = opening.open_due(order)
+        monkeypatch.setattr(opening, "give", give_until_another_waits)
+        opened, _other = at_once(
+            [
+                lambda: opening.open_due(order),
+                lambda: begun.wait(PATIENCE) and waits[other](),
+            ]
+        )
 
-        [waited] = others
-        waited.result()
         assert len(opened) == 2
         assert not DueAccess.objects.exists()
         assert findings() == []
-
-
-def on_its_own(step: Any) -> None:
-    """Take a step in a thread, which closes its connection."""
-    try:
-        step()
-    finally:
-        connection.close()
